@@ -1,0 +1,61 @@
+# `make` alone lists the targets. Each installs what it needs into a virtual environment, once:
+# the installation is editable, so only a change of setup.cfg or pyproject.toml repeats it.
+
+PYTHON ?= python3
+VENV ?= .venv
+# The parity tests have an environment of their own, so that `make test` never sees PyTorch.
+VENV_PARITY ?= .venv-parity
+# One fixed PyTorch, so that a comparison means the same everywhere. The CPU build is enough, and
+# saves gigabytes of GPU libraries; where pip would take another one, name the index that has it:
+# make parity TORCH="torch==2.13.0 --index-url URL"
+TORCH ?= torch==2.13.0
+
+.PHONY: help demo test parity lint figures dist clean
+.NOTPARALLEL:
+
+help:    ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
+
+demo: $(VENV)/.with-plot,data,interop    ## train a small model and draw where its attention goes
+	$(VENV)/bin/minixattn demo
+
+test: $(VENV)/.with-test    ## run the test suite, which needs no PyTorch
+	$(VENV)/bin/pytest -q
+
+parity: $(VENV_PARITY)/.with-parity    ## compare every operation and layer with PyTorch, live
+	$(VENV_PARITY)/bin/pytest -q tests/parity
+
+lint: $(VENV)/.with-lint    ## check the source with ruff
+	$(VENV)/bin/ruff check .
+
+figures: $(VENV)/.with-plot,data,interop    ## draw the pictures of this README again
+	$(VENV)/bin/python figures/make_figures.py
+
+dist: $(VENV)/.with-build    ## build the wheel and the source archive into dist/
+	rm -rf dist
+	$(VENV)/bin/python -m build --quiet
+	$(VENV)/bin/twine check --strict dist/*
+
+clean:    ## delete everything that the targets above made
+	rm -rf $(VENV) $(VENV_PARITY) build dist docs/_build *.egg-info
+	rm -rf minixattn-demo .hypothesis .pytest_cache .ruff_cache
+	find minixattn tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Environments: a file `.with-NAME` says that NAME is installed -----------------------------------
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.with-build: | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet build twine
+	touch $@
+
+$(VENV)/.with-%: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --editable ".[$*]"
+	touch $@
+
+$(VENV_PARITY)/.with-parity: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV_PARITY)
+	$(VENV_PARITY)/bin/python -m pip install --quiet $(TORCH)
+	$(VENV_PARITY)/bin/python -m pip install --quiet --editable ".[parity]"
+	touch $@

@@ -1,0 +1,74 @@
+"""minixattn: cross-attention from the equation up, in NumPy.
+
+The names, defaults and semantics are PyTorch's: `import minixattn as torch` runs a lesson written
+for it. To read the source, follow this order:
+
+1. `ops/`           each operation with its derivative
+2. `engine.py`      how a result remembers its inputs
+3. `backward.py`    how gradients walk back
+4. `tensor.py`      the tensor that users hold
+5. `nn/`            layers; `nn/attention.py` is what the package is for
+6. `optim/`         one class, one update equation
+7. `models/`        systems built from them, each beside its paper
+"""
+
+import importlib
+
+from .backend import device, manual_seed
+from .creation import (
+    arange, as_tensor, empty, eye, from_dlpack, from_numpy, full, full_like, linspace, ones,
+    ones_like, rand, rand_like, randint, randn, randn_like, randperm, tensor, zeros, zeros_like,
+)  # fmt: skip
+from .dtypes import bool_ as bool
+from .dtypes import (
+    double, float16, float32, float64, get_default_dtype, half, int8, int16, int32, int64, long,
+    set_default_dtype, short, uint8,
+)  # fmt: skip
+from .engine import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .errors import DeviceError, DTypeError, GraphError, ShapeError
+from .ops.comparison import (
+    eq, ge, gt, isfinite, isinf, isnan, le, logical_and, logical_not, logical_or, logical_xor,
+    lt, ne,
+)  # fmt: skip
+from .ops.einsum import einsum
+from .ops.elementwise import (
+    abs, add, clamp, cos, div, erf, exp, floor_divide, log, log1p, masked_fill, maximum,
+    minimum, mul, neg, pow, relu, remainder, sigmoid, sign, sin, sqrt, square, sub, tanh, where,
+)  # fmt: skip
+from .ops.indexing import gather, index_select, take_along_dim, tril, triu
+from .ops.product import bmm, dot, matmul, mm, outer
+from .ops.reduction import (
+    all, amax, amin, any, argmax, argmin, cumsum, max, mean, min, prod, std, sum, var,
+)  # fmt: skip
+from .ops.shape import (
+    broadcast_to, cat, chunk, clone, flatten, flip, movedim, permute, reshape, split, squeeze,
+    stack, tile, transpose, unbind, unsqueeze,
+)  # fmt: skip
+from .ops.shape import transpose as swapaxes
+from .ops.softmax import log_softmax, logsumexp, softmax
+from .tensor import Tensor
+
+float = float32
+int = int32
+inf, nan, pi = float32.type("inf").item(), float32.type("nan").item(), 3.141592653589793
+inference_mode = no_grad
+concat = cat
+
+__version__ = "0.1.0"
+
+# What is imported when it is first asked for, so that `import minixattn` stays as light as NumPy.
+MODULES = ("autograd", "cuda", "data", "masks", "models", "nn", "optim", "plot")
+ELSEWHERE = {"load": "serialization", "save": "serialization", "trace": "tracing"}
+
+
+def __getattr__(name):
+    """A submodule or one of its functions, imported now: `minixattn.nn`, `minixattn.save`."""
+    if name in MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in ELSEWHERE:
+        return getattr(importlib.import_module(f"{__name__}.{ELSEWHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *MODULES, *ELSEWHERE})

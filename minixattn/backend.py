@@ -1,0 +1,124 @@
+"""The array library underneath: NumPy on the CPU, CuPy on a GPU.
+
+Operations never ask which one they have. They call NumPy's functions, and a CuPy array answers
+those calls itself (NumPy's `__array_ufunc__` and `__array_function__` protocols). Only what makes
+an array from nothing (creation, random numbers), scatter-add and the move between devices has to
+name the library: that is this file.
+"""
+
+import sys
+
+import numpy
+
+from .errors import DeviceError
+
+
+class device(str):
+    """Where an array lives: `device("cpu")` or `device("cuda")`. Compares equal to its name."""
+
+    def __new__(cls, name="cpu"):
+        text = str(name)
+        if text not in ("cpu", "cuda", "cuda:0"):
+            raise DeviceError(
+                f"unknown device {text!r}: expected 'cpu' (NumPy) or 'cuda' (CuPy on one GPU)."
+            )
+        return super().__new__(cls, text.removesuffix(":0"))
+
+    @property
+    def type(self):
+        """The name, as PyTorch code asks for it: `x.device.type`."""
+        return str(self)
+
+    def __repr__(self):
+        return f"device(type={str(self)!r})"
+
+
+def is_array(x):
+    """True for a bare array (NumPy or CuPy), which an operation computes on without recording."""
+    return isinstance(x, (numpy.ndarray, numpy.generic)) or _library_name(x) == "cupy"
+
+
+def _library_name(array):
+    return type(array).__module__.partition(".")[0]
+
+
+def namespace(array):
+    """The module that `array` belongs to: `numpy` or `cupy`."""
+    if isinstance(array, (numpy.ndarray, numpy.generic)):
+        return numpy
+    return sys.modules[_library_name(array)]
+
+
+def device_of(array):
+    """The device that holds `array`."""
+    return CPU if namespace(array) is numpy else CUDA
+
+
+def library(name):
+    """The array module that serves a device; `DeviceError` with the mend where it cannot.
+
+    Parameters
+    ----------
+    name : "cpu", "cuda", a `device`, or None for the CPU
+    """
+    if name is None or device(name) == "cpu":
+        return numpy
+    try:
+        import cupy
+    except ImportError:
+        raise DeviceError(
+            'device "cuda" needs CuPy, which is not installed. Install the one for your driver: '
+            'pip install "minixattn[gpu12]" or pip install "minixattn[gpu13]"; '
+            'or stay on device="cpu".'
+        ) from None
+    if not cupy.cuda.is_available():
+        raise DeviceError(
+            'device "cuda" was asked for, but CuPy finds no usable GPU and driver on this '
+            'machine. Use device="cpu", or check `nvidia-smi`.'
+        )
+    return cupy
+
+
+def to_device(array, name):
+    """`array` itself where it is already on that device, else a copy there."""
+    target = library(name)
+    if namespace(array) is target:
+        return array
+    return target.asarray(array) if target is not numpy else array.get()
+
+
+def scatter_add(target, index, values):
+    """target[index] += values in place, adding up where an index repeats."""
+    namespace(target).add.at(target, index, values)
+    return target
+
+
+def owner(array):
+    """The array that owns the memory which `array` looks at."""
+    while is_array(array.base):  # a base that is no array, such as a file's buffer, ends it
+        array = array.base
+    return array
+
+
+_generators = {}
+
+
+def generator(name=None):
+    """The random generator of a device, seeded by `manual_seed`."""
+    xp = library(name)
+    if xp not in _generators:
+        _generators[xp] = xp.random.default_rng(None if not _seed else _seed[0])
+    return _generators[xp]
+
+
+_seed = []
+
+
+def manual_seed(seed):
+    """Start the random numbers of every device from `seed` (an int); returns its generator."""
+    _seed[:] = [int(seed)]
+    _generators.clear()
+    return generator()
+
+
+CPU, CUDA = device("cpu"), device("cuda")

@@ -1,0 +1,57 @@
+"""In-place changes: which are refused, and how `backward()` tells that a value it needs is gone.
+
+A derivative looks at arrays of the forward pass. Every change of a tensor's memory is noted with
+its time; a walk back through an operation that is older than a change of what it looks at would
+give a wrong gradient, so it is an error.
+"""
+
+import weakref
+
+from . import backend
+from .engine import clock, is_grad_enabled, name_of
+from .errors import GraphError
+
+_changed = {}  # id of the array that owns the memory -> (when, weak reference to it)
+_last = [0]
+
+
+def changing(x):
+    """Allow and note an in-place change of `x`, or raise `GraphError` if it would be recorded."""
+    if x.requires_grad and is_grad_enabled():
+        what = "a leaf that requires a gradient" if x.derivatives is None else "a recorded result"
+        raise GraphError(
+            f"cannot change {what} of shape {x.array.shape} in place: its gradient would be "
+            f"wrong. Do it inside `with no_grad():`, on `x.detach()`, or build a new tensor with "
+            f"where(), cat() or stack()."
+        )
+    memory = backend.owner(x.array)
+    key = id(memory)
+    _last[0] = now = next(clock)
+    _changed[key] = now, weakref.ref(memory, lambda _: _changed.pop(key, None))
+
+
+def changed_since(node):
+    """Whether any tensor was changed in place after `node` was recorded."""
+    return _last[0] > node.order
+
+
+def check_unchanged(node):
+    """Raise `GraphError` if an array that a derivative of `node` looks at was changed since."""
+    values = (None, node, *node.inputs)
+    derivatives = node.derivatives
+    if callable(derivatives):
+        derivatives = [derivatives] * len(node.inputs)
+    for x, derivative in zip(node.inputs, derivatives):
+        if derivative is None or not x.requires_grad:
+            continue
+        names = derivative.__code__.co_varnames[: derivative.__code__.co_argcount]
+        for name, value in zip(names, values):
+            if value is None or name.startswith("_"):
+                continue
+            when, memory = _changed.get(id(backend.owner(value.array)), (0, None))
+            if when > node.order and memory() is not None:
+                raise GraphError(
+                    f"backward of {name_of(node.derivatives)}: the tensor of shape "
+                    f"{value.array.shape} that its derivative needs ({name}) was changed in place "
+                    f"after it was used. Change a copy (.clone()), or run backward() first."
+                )

@@ -1,0 +1,139 @@
+"""Operations under the names by which a tensor offers them: methods and Python's operators."""
+
+import numpy as np
+
+from . import dtypes
+from .engine import cast
+from .ops import comparison as c
+from .ops import elementwise as e
+from .ops import indexing, product, reduction
+from .ops import shape as s
+from .ops import softmax as soft
+
+
+def conversion(dtype):
+    """A method that converts to one dtype: `x.float()`."""
+
+    def convert(self):
+        return cast(self, dtype)
+
+    convert.__name__ = str(dtype)
+    convert.__doc__ = f"This tensor as {dtype}."
+    return convert
+
+
+class Methods:
+    """The operations as methods of Tensor."""
+
+    __slots__ = ()
+
+    # Arithmetic and comparison
+    add = __add__ = __radd__ = e.add
+    sub = subtract = __sub__ = e.sub
+    __rsub__ = e.rsub
+    mul = multiply = __mul__ = __rmul__ = e.mul
+    div = divide = true_divide = __truediv__ = e.div
+    __rtruediv__ = e.rdiv
+    floor_divide = __floordiv__ = e.floor_divide
+    remainder = __mod__ = e.remainder
+    pow = __pow__ = e.pow
+    __rpow__ = e.rpow
+    neg = negative = __neg__ = e.neg
+    abs = __abs__ = e.abs
+
+    def __pos__(self):
+        return self
+
+    eq = __eq__ = c.eq
+    ne = __ne__ = c.ne
+    lt = __lt__ = c.lt
+    le = __le__ = c.le
+    gt = __gt__ = c.gt
+    ge = __ge__ = c.ge
+    __and__ = __rand__ = bitwise_and = c.bitwise_and
+    __or__ = __ror__ = bitwise_or = c.bitwise_or
+    __xor__ = __rxor__ = bitwise_xor = c.bitwise_xor
+    __invert__ = bitwise_not = c.bitwise_not
+    logical_and, logical_or, logical_xor, logical_not = (
+        c.logical_and, c.logical_or, c.logical_xor, c.logical_not,
+    )  # fmt: skip
+
+    # Elementwise functions
+    exp, log, log1p, sqrt, square = e.exp, e.log, e.log1p, e.sqrt, e.square
+    sin, cos, tanh, sigmoid, erf = e.sin, e.cos, e.tanh, e.sigmoid, e.erf
+    relu, sign, clamp, clip = e.relu, e.sign, e.clamp, e.clamp
+    maximum, minimum, masked_fill = e.maximum, e.minimum, e.masked_fill
+    isnan, isinf, isfinite = c.isnan, c.isinf, c.isfinite
+
+    def where(self, condition, other):
+        """This tensor where the condition holds, `other` elsewhere."""
+        return e.where(condition, self, other)
+
+    # Reductions
+    sum, mean, var, std, prod = (
+        reduction.sum, reduction.mean, reduction.var, reduction.std, reduction.prod,
+    )  # fmt: skip
+    amax, amin, max, min = reduction.amax, reduction.amin, reduction.max, reduction.min
+    argmax, argmin, any, all = reduction.argmax, reduction.argmin, reduction.any, reduction.all
+    cumsum, softmax, log_softmax = reduction.cumsum, soft.softmax, soft.log_softmax
+    logsumexp = soft.logsumexp
+
+    # Products
+    matmul = __matmul__ = product.matmul
+    bmm, mm, dot, outer = product.bmm, product.mm, product.dot, product.outer
+
+    def __rmatmul__(self, other):
+        return product.matmul(other, self)
+
+    # Shapes
+    reshape, view, flatten, unflatten = s.reshape, s.view, s.flatten, s.unflatten
+    permute, transpose, movedim, flip = s.permute, s.transpose, s.movedim, s.flip
+    swapaxes = swapdims = s.transpose
+    T, mT = property(s.T), property(s.mT)
+    squeeze, unsqueeze, contiguous, clone = s.squeeze, s.unsqueeze, s.contiguous, s.clone
+    expand, broadcast_to, repeat, tile = s.expand, s.broadcast_to, s.repeat, s.tile
+    chunk, unbind = s.chunk, s.unbind
+
+    def split(self, split_size, dim=0):
+        """Views along `dim` of one size, or of the sizes listed."""
+        return s.split(self, split_size, dim)
+
+    def t(self):
+        """The transpose of a matrix."""
+        return s.T(self)
+
+    def view_as(self, other):
+        """`view` in the shape of another tensor."""
+        return s.view(self, other.shape)
+
+    def expand_as(self, other):
+        """`expand` to the shape of another tensor."""
+        return s.expand(self, other.shape)
+
+    # Picking elements
+    __getitem__ = indexing.take
+
+    gather, index_select = indexing.gather, indexing.index_select
+    take_along_dim, tril, triu = indexing.take_along_dim, indexing.tril, indexing.triu
+
+    # Other number types
+    half, float, double = map(conversion, (dtypes.float16, dtypes.float32, dtypes.float64))
+    int, long, bool = map(conversion, (dtypes.int32, dtypes.int64, dtypes.bool_))
+
+    def type(self, dtype):
+        """This tensor as another dtype."""
+        return cast(self, dtypes.resolve(dtype))
+
+    def type_as(self, other):
+        """This tensor as the dtype of another."""
+        return cast(self, other.dtype)
+
+    def allclose(self, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+        """Whether |self − other| ≤ atol + rtol |other| everywhere."""
+        return bool(np.allclose(self.array, other.array, rtol, atol, equal_nan))
+
+    def equal(self, other):
+        """Whether both have the same shape and elements."""
+        return self.shape == other.shape and bool((self.array == other.array).all())
+
+

@@ -1,0 +1,71 @@
+"""The linear map of the last dimension."""
+
+from ...engine import apply
+from ...errors import DTypeError, ShapeError
+from ...ops.product import matmul, multiply, rows
+from ...ops.reduction import sum
+from .checks import tensors
+
+
+def linear(input, weight, bias=None):
+    """y = x Wᵀ + b; ∂L/∂x = g W, ∂L/∂W = gᵀ x, ∂L/∂b = Σ g over all rows.
+
+    Parameters
+    ----------
+    input : (…, in_features)
+    weight : (out_features, in_features)
+    bias : (out_features,) or None
+
+    Returns
+    -------
+    Tensor (…, out_features)
+
+    Raises
+    ------
+    ShapeError
+        If the last sizes of input and weight differ, or the bias has another size.
+    DTypeError
+        If they are not all of one float type.
+    """
+    check(input, weight, bias)
+
+    def forward(x, W, b=None):
+        y = multiply(rows(x), W.swapaxes(0, 1))
+        if b is not None:
+            y += b
+        return y.reshape((*x.shape[:-1], len(W)))
+
+    derivatives = (
+        lambda g, _y, x, W, *_b: matmul(rows(g), W).reshape(x.shape),
+        lambda g, _y, x, _W, *_b: matmul(rows(g).swapaxes(0, 1), rows(x)),
+        lambda g, _y, _x, _W, _b: sum(rows(g), 0),
+    )
+    inputs = (input, weight) if bias is None else (input, weight, bias)
+    return apply(forward, inputs, *derivatives[: len(inputs)])
+
+
+def check(input, weight, bias):
+    """Tensors of sizes that fit and of one float type."""
+    tensors("linear", input=input, weight=weight, bias=bias)
+    if weight.ndim != 2:
+        raise ShapeError(
+            f"linear: the weight has shape {weight.shape}, expected 2 dimensions: (out_features, "
+            f"in_features)."
+        )
+    if input.shape[-1:] != weight.shape[1:]:
+        raise ShapeError(
+            f"linear: the input has shape {tuple(input.shape)}, expected (…, {weight.shape[1]}), "
+            f"since the weight of shape {weight.shape} is (out_features, in_features)."
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ShapeError(
+            f"linear: the bias has shape {tuple(bias.shape)}, expected ({weight.shape[0]},) beside "
+            f"a weight of shape {weight.shape}."
+        )
+    if input.dtype != weight.dtype or (bias is not None and bias.dtype != weight.dtype):
+        got = f"{input.dtype}, the weight {weight.dtype}"
+        got += "" if bias is None else f", the bias {bias.dtype}"
+        raise DTypeError(
+            f"linear: the input is {got}: they must be of one float type. Bring the input to it "
+            f"with x.to(weight.dtype), or the layer with layer.to(x.dtype)."
+        )

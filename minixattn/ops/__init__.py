@@ -1,0 +1,1 @@
+"""The operations, one file a kind; each shows its forward and its derivative together."""

@@ -1,0 +1,147 @@
+"""One training loop for every model: forward, backward, clip, step; and stop in good order."""
+
+import math
+import shutil
+import sys
+import time
+
+from .nn.utils import clip_grad_norm_
+
+
+class Diverged(RuntimeError):
+    """The loss or a gradient is no longer a finite number."""
+
+
+class Snapshot:
+    """A copy of a model's weights to go back to."""
+
+    def __init__(self, model):
+        self.parameters = list(model.parameters())
+        self.take()
+
+    def take(self):
+        """Copy the weights as they are now; all at one stroke, should Ctrl-C come in between."""
+        self.copies = [p.array.copy() for p in self.parameters]
+
+    def restore(self):
+        """Put the copied weights back."""
+        for p, copy in zip(self.parameters, self.copies):
+            p.array[...] = copy
+
+
+def train(model, batches, loss_of, optimizer, scheduler=None, *, steps, max_norm=1.0, report=None):
+    """Minimise a loss.
+
+    Parameters
+    ----------
+    model : Module
+    batches : iterable of batches, at least `steps` of them
+    loss_of : function (model, batch) -> (loss, accuracy): a scalar Tensor and a number
+    optimizer, scheduler : from `minixattn.optim`; the scheduler steps after every step
+    steps : how many batches to take
+    max_norm : largest norm of all gradients together; longer ones are scaled down to it
+    report : function (step, loss, accuracy), called after every step
+
+    Raises
+    ------
+    Diverged
+        When the loss or the gradient is not finite, naming the step. The model then holds the
+        last weights that gave a finite loss; so it does after Ctrl-C (KeyboardInterrupt).
+    ValueError
+        When there are fewer batches than steps.
+    """
+    model.train()
+    good, parameters = Snapshot(model), list(model.parameters())
+    try:
+        for step, batch in numbered(batches, steps):
+            loss, accuracy = loss_of(model, batch)
+            value = loss.item()
+            check_finite("loss", value, step)
+            good.take()
+            optimizer.zero_grad()
+            loss.backward()
+            norm = clip_grad_norm_(parameters, max_norm)
+            check_finite("norm of the gradient", norm.item(), step)
+            optimizer.step()
+            if scheduler is not None:
+                scheduler.step()
+            if report is not None:
+                report(step, value, accuracy)
+    except (Diverged, KeyboardInterrupt):
+        good.restore()
+        raise
+    finally:
+        model.eval()
+
+
+def numbered(batches, steps):
+    """(1, batch), (2, batch), … until `steps`; ValueError where the batches run out before."""
+    step = 0
+    for step, batch in zip(range(1, steps + 1), batches):
+        yield step, batch
+    if step < steps:
+        raise ValueError(
+            f"the batches ran out after {step} of {steps} steps: ask for fewer steps, or give "
+            f"batches without end, such as itertools.cycle(batches)."
+        )
+
+
+def check_finite(name, value, step):
+    """Raise `Diverged` for NaN or infinity."""
+    if not math.isfinite(value):
+        raise Diverged(
+            f"the {name} is {value} at step {step}. Training stopped; the model holds the last "
+            f"good weights. A smaller learning rate or a smaller max_norm usually helps."
+        )
+
+
+class Progress:
+    """Loss and accuracy while training: a bar on a terminal, ten plain lines elsewhere.
+
+    Parameters
+    ----------
+    title : what is being trained
+    steps : how many steps there will be
+    stream : where to write; standard output where None
+
+    Attributes
+    ----------
+    log : list of (step, loss, accuracy)
+    """
+
+    def __init__(self, title, steps, stream=None):
+        self.title, self.steps, self.log = title, steps, []
+        self.stream = sys.stdout if stream is None else stream
+        self.terminal = self.stream.isatty()
+        self.start = self.shown = time.perf_counter()
+        self.loss = self.accuracy = None
+
+    def __call__(self, step, loss, accuracy):
+        """Take in one step, and show it where it is time to."""
+        self.log.append((step, loss, accuracy))
+        past = 0.95 if self.loss is not None else 0.0
+        self.loss = past * (self.loss or 0.0) + (1 - past) * loss
+        self.accuracy = past * (self.accuracy or 0.0) + (1 - past) * accuracy
+        now, last = time.perf_counter(), step == self.steps
+        if self.terminal and (last or now - self.shown > 0.1):
+            self.shown = now
+            self.stream.write("\r" + self.line(step, now) + ("\n" if last else ""))
+        elif not self.terminal and 10 * step // self.steps > 10 * (step - 1) // self.steps:
+            self.stream.write(self.line(step, now) + "\n")
+        self.stream.flush()
+
+    def line(self, step, now):
+        """One line of state, with running means over about twenty steps."""
+        rate = step / max(now - self.start, 1e-9)
+        state = f"loss {self.loss:6.4f}  accuracy {self.accuracy:6.1%}"
+        left = f"{(self.steps - step) / rate:4.0f} s left"
+        count = f"{step:>{len(str(self.steps))}}/{self.steps}"
+        if not self.terminal:
+            return f"{self.title:<16} step {count}  {state}  {rate:5.0f} steps/s  {left}"
+        # One column short of the terminal, as a line that is too long cannot be overwritten.
+        room = (shutil.get_terminal_size().columns or 80) - 1
+        start, end = f"{self.title:<16}", f" {count}  {state}  {left}"
+        size = min(room - len(start + end) - 2, 20)
+        done = size * step // self.steps
+        bar = f"[{'#' * done}{'.' * (size - done)}]" if size > 2 else ""
+        return f"{start}{bar}{end}"[:room].ljust(room)

@@ -1,0 +1,377 @@
+"""The question-answering model: it is its equation, ignores padding, and learns where to look."""
+
+import re
+
+import numpy as np
+import pytest
+from helpers import assert_close, leaf, values, weighted
+
+import minixattn as mx
+from minixattn.data.digits import ANSWERS, Kind, Pages
+from minixattn.models import MeanPooling, VisualQA
+from minixattn.nn import CrossAttention
+from minixattn.nn.functional import cross_entropy
+from minixattn.optim import AdamW
+from minixattn.training import train
+
+B, L, S, PIXELS, WIDTH, H, ANSWERS_N, VOCABULARY = 3, 5, 4, 10, 6, 2, 7, 11  # all different
+LOOKS = [CrossAttention, MeanPooling]
+both = pytest.mark.parametrize("look", LOOKS, ids=["attention", "mean pooling"])
+
+
+def made(look=CrossAttention, device="cpu", dtype=mx.float64):
+    mx.manual_seed(0)
+    model = VisualQA(
+        VOCABULARY, L, ANSWERS_N, pixels=PIXELS, patches=S, width=WIDTH, heads=H, look=look
+    )
+    for p in model.parameters():  # zeros and ones would hide a wrong place in the equation
+        p.data = p.detach() + 0.3 * mx.randn(*p.shape)
+    return model.to(dtype).to(device)
+
+
+def inputs(rng, device="cpu", dtype=np.float64):
+    """Pages, questions of 5, 2 and 4 words, and their mask, as arrays on the device."""
+    mask = np.arange(L) < np.array([[5], [2], [4]])
+    questions = rng.integers(1, VOCABULARY, (B, L)) * mask
+    parts = (rng.random((B, S, PIXELS)).astype(dtype), questions, mask)
+    return [mx.tensor(part, device=device) for part in parts]
+
+
+def arrays(model):
+    return {name: values(p).copy() for name, p in model.named_parameters()}
+
+
+def named(model):
+    """The parameters by name, without the one layer that mean pooling has no use for."""
+    unused = "norm_words" if isinstance(model.look, MeanPooling) else "none"
+    return {n: p for n, p in model.named_parameters() if not n.startswith(unused)}
+
+
+# The equation ------------------------------------------------------------------------------------
+
+
+@both
+def test_every_documented_shape_is_true(look, rng, device):
+    model = made(look, device)
+    logits, weights = model(*inputs(rng, device))
+    assert logits.shape == (B, ANSWERS_N) and logits.device == device
+    assert weights.shape == (B, H, L, S) and weights.device == device
+    assert model.position.shape == (L, WIDTH)
+    assert model.place.shape == (S, WIDTH)
+    assert model.word.weight.shape == (VOCABULARY, WIDTH)
+
+
+def softmax(z):
+    e = np.exp(z - z.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+class ByHand:
+    """The table in the module's docstring, in NumPy."""
+
+    def __init__(self, model):
+        self.p = arrays(model)
+
+    def linear(self, name, x):
+        return x @ self.p[f"{name}.weight"].T + self.p[f"{name}.bias"]
+
+    def norm(self, name, x):
+        hat = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        return self.p[f"{name}.weight"] * hat + self.p[f"{name}.bias"]
+
+    def mlp(self, name, x):
+        return self.linear(f"{name}.2", np.maximum(self.linear(f"{name}.0", x), 0))
+
+    def attend(self, name, x, c, keep):
+        d = WIDTH // H
+        Q, K, V = (self.linear(f"{name}.{n}", a) for n, a in (("W_Q", x), ("W_K", c), ("W_V", c)))
+        heads, weights = [], []
+        for columns in (slice(i * d, (i + 1) * d) for i in range(H)):
+            scores = Q[..., columns] @ K[..., columns].swapaxes(-1, -2) / np.sqrt(d)
+            weights.append(softmax(np.where(keep, scores, -np.inf)))
+            heads.append(weights[-1] @ V[..., columns])
+        return self.linear(f"{name}.W_O", np.concatenate(heads, -1)), np.stack(weights, 1)
+
+    def pool(self, c):
+        return self.linear("look.W_O", self.linear("look.W_V", c).mean(1, keepdims=True))
+
+    def __call__(self, pages, questions, mask):
+        x = self.p["word.weight"][questions] + self.p["position"]
+        c = self.mlp("patch", pages) + self.p["place"]
+        n = self.norm("norm_read", x)
+        x = x + self.attend("read", n, n, mask[:, None])[0]
+        q, c = self.norm("norm_words", x), self.norm("norm_patches", c)
+        if "look.W_Q.weight" in self.p:
+            seen, weights = self.attend("look", q, c, True)
+        else:
+            seen, weights = self.pool(c), np.full((B, H, L, S), 1 / S)
+        x = x + seen
+        x = x + self.mlp("think", self.norm("norm_think", x))
+        x = self.norm("norm_answer", x)
+        mean = np.stack([row[keep].mean(0) for row, keep in zip(x, mask)])
+        return self.linear("answer", mean), weights
+
+
+@both
+def test_the_model_is_its_equation(look, rng, device):
+    model, parts = made(look, device), inputs(rng, device)
+    logits, weights = model(*parts)
+    by_hand = ByHand(model)(*map(values, parts))
+    assert_close(logits, by_hand[0], 1e-10, 1e-10)
+    assert_close(weights, by_hand[1])
+
+
+def test_mean_pooling_gives_every_patch_exactly_the_same_weight(rng, device):
+    query, context = (leaf(rng.standard_normal((B, n, WIDTH)), device) for n in (L, S))
+    mx.manual_seed(0)
+    layer = MeanPooling(WIDTH, num_heads=H).to(mx.float64).to(device)
+    output, weights = layer(query, context)
+    assert_close(weights, np.full((B, H, L, S), 1 / S), 0, 0)
+    assert not weights.requires_grad
+    assert output.shape == (B, L, WIDTH)
+    assert_close(output, values(output)[:, :1].repeat(L, 1), 0, 0)  # whatever the question
+
+
+def test_mean_pooling_takes_a_context_of_its_own_width(rng, device):
+    layer = MeanPooling(WIDTH, PIXELS, num_heads=H).to(mx.float64).to(device)
+    context = leaf(rng.standard_normal((B, S, PIXELS)), device)
+    output, _ = layer(leaf(rng.standard_normal((B, L, WIDTH)), device), context)
+    assert output.shape == (B, L, WIDTH)
+    with pytest.raises(TypeError, match="mask"):  # ignored, it would give a wrong mean
+        layer(output, context, mask=None)
+
+
+@both
+def test_patches_are_known_by_their_places_alone(look, rng, device):
+    """Patches that change places together with the place vectors change nothing."""
+    model = made(look, device)
+    pages, questions, mask = inputs(rng, device)
+    logits, weights = model(pages, questions, mask)
+    order = [2, 0, 3, 1]
+    model.place.data = model.place.detach()[order]
+    moved, looks = model(pages[:, order], questions, mask)
+    assert_close(moved, logits, 1e-10, 1e-10)
+    assert_close(looks, weights[..., order], 1e-10, 1e-10)
+    elsewhere, _ = model(pages, questions, mask)
+    assert abs(values(elsewhere) - values(logits)).max() > 1e-3
+
+
+@both
+def test_without_places_a_model_cannot_tell_where_a_patch_is(look, rng, device):
+    model = made(look, device)
+    model.place.data = mx.zeros(S, WIDTH, dtype=mx.float64, device=device)
+    pages, questions, mask = inputs(rng, device)
+    moved = model(pages[:, [2, 0, 3, 1]], questions, mask)[0]
+    assert_close(moved, model(pages, questions, mask)[0], 1e-10, 1e-10)
+
+
+# Padding -----------------------------------------------------------------------------------------
+
+
+@both
+def test_padding_words_have_no_influence(look, rng, device):
+    model = made(look, device)
+    pages, questions, mask = inputs(rng, device)
+    logits, weights = map(values, model(pages, questions, mask))
+    real = values(mask)
+    other = np.where(real, values(questions), rng.integers(VOCABULARY, size=(B, L)))
+    assert (other != values(questions)).any()
+    answers, looks = map(values, model(pages, mx.tensor(other, device=device), mask))
+    np.testing.assert_array_equal(answers, logits)
+    np.testing.assert_array_equal(
+        looks.swapaxes(1, 2)[real], weights.swapaxes(1, 2)[real]
+    )  # of the real words
+
+
+def test_a_real_word_has_influence_and_so_has_its_position(rng, device):
+    model = made(device=device)
+    pages, questions, mask = inputs(rng, device)
+    logits = values(model(pages, questions, mask)[0])
+    other = values(questions).copy()
+    other[1, 1] = other[1, 1] % (VOCABULARY - 1) + 1
+    changed = values(model(pages, mx.tensor(other, device=device), mask)[0])
+    assert abs(changed[1] - logits[1]).max() > 1e-3
+    np.testing.assert_array_equal(changed[[0, 2]], logits[[0, 2]])
+    swapped = values(questions).copy()
+    swapped[0, :2] = swapped[0, 1::-1]
+    assert swapped[0, 0] != swapped[0, 1]
+    changed = values(model(pages, mx.tensor(swapped, device=device), mask)[0])
+    assert abs(changed[0] - logits[0]).max() > 1e-3
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of a mask that hides everything
+@both
+def test_an_empty_question_gives_finite_numbers(look, rng, device):
+    model = made(look, device)
+    pages, questions, _ = inputs(rng, device)
+    nothing = mx.zeros(B, L, dtype=mx.bool, device=device)
+    logits, weights = model(pages, questions, nothing)
+    assert_close(logits, np.tile(values(model.answer.bias), (B, 1)))
+    assert np.isfinite(values(weights)).all()
+
+
+@both
+def test_a_question_is_answered_alike_alone_and_in_a_batch(look, rng, device):
+    model = made(look, device)
+    parts = inputs(rng, device)
+    logits, weights = model(*parts)
+    for i in range(B):
+        alone, looks = model(*(part[i : i + 1] for part in parts))
+        assert_close(alone, logits[i : i + 1], 1e-10, 1e-10)
+        assert_close(looks, weights[i : i + 1], 1e-10, 1e-10)
+
+
+# Misfits -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "which, change, said",
+    [
+        (0, lambda x: x[:, :1], "pages has shape (3, 1, 10), expected (B, S, pixels) = (3, 4, 10)"),
+        (0, lambda x: x[0], "pages has shape (4, 10), expected (B, S, pixels) = (4, 4, 10)"),
+        (0, lambda x: x[..., :9], "pages has shape (3, 4, 9), expected (B, S, pixels)"),
+        (1, lambda x: x[:, :1], "questions has shape (3, 1), expected (B, L) = (3, 5)"),
+        (1, lambda x: x[:1], "questions has shape (1, 5), expected (B, L) = (3, 5)"),
+        (2, lambda x: x[:, :1], "mask has shape (3, 1), expected (B, L) = (3, 5)"),
+        (2, lambda x: x.unsqueeze(1), "mask has shape (3, 1, 5), expected (B, L) = (3, 5)"),
+    ],
+)
+def test_inputs_that_would_broadcast_are_refused_by_name(which, change, said, rng, device):
+    parts = inputs(rng, device)
+    parts[which] = change(parts[which])
+    with pytest.raises(mx.ShapeError, match=re.escape(said)):
+        made(device=device)(*parts)
+
+
+# Gradients ---------------------------------------------------------------------------------------
+
+
+@both
+def test_gradients_reach_every_parameter(look, rng, device):
+    model = made(look, device)
+    logits, _ = model(*inputs(rng, device))
+    weighted(logits).backward()
+    largest = {n: abs(values(p.grad)).max() for n, p in named(model).items()}
+    # The same number added to all scores of a row leaves its softmax as it is.
+    silent = {n for n in largest if n.endswith("W_K.bias")}
+    assert all(largest[n] < 1e-12 for n in silent)
+    assert {n: g for n, g in largest.items() if g < 1e-6 and n not in silent} == {}
+
+
+@both
+def test_every_derivative_of_the_model_is_its_slope(look, rng, device):
+    model = made(look, device)
+    pages, questions, mask = inputs(rng, device)
+    pages.requires_grad_()
+
+    def loss():
+        logits, weights = model(pages, questions, mask)
+        return weighted(logits) + weighted(weights)
+
+    loss().backward()
+    for name, p in [("pages", pages), *named(model).items()]:
+        flat = p.detach().reshape(-1)  # the same memory
+        exact = values(p.grad).reshape(-1)
+        for i in rng.choice(p.numel(), min(p.numel(), 4), replace=False).tolist():
+            at, slopes = flat[i].item(), []
+            with mx.no_grad():
+                for x in (at + 1e-6, at - 1e-6):
+                    flat[i] = x
+                    slopes.append(loss().item())
+                flat[i] = at
+            numeric = (slopes[0] - slopes[1]) / 2e-6
+            assert exact[i] == pytest.approx(numeric, rel=1e-5, abs=1e-7), (name, i)
+
+
+@both
+def test_one_training_step_moves_every_parameter_and_lowers_the_loss(look, rng, device):
+    model = made(look, device, mx.float32)
+    parts = inputs(rng, device, np.float32)
+    answers = mx.tensor(rng.integers(ANSWERS_N, size=B), device=device)
+    optimizer = AdamW(model.parameters(), lr=1e-3)
+    before = arrays(model)
+    first = cross_entropy(model(*parts)[0], answers)
+    first.backward()
+    optimizer.step()
+    assert cross_entropy(model(*parts)[0], answers).item() < first.item()
+    after = arrays(model)
+    assert [n for n in named(model) if np.array_equal(before[n], after[n])] == []
+    assert all(a.dtype == np.float32 for a in after.values())
+
+
+# Learning ----------------------------------------------------------------------------------------
+
+
+def draw(rng, n):
+    """Pages of 0s and 1s; the question is about the middle row's left or right end."""
+    digits, asked = rng.integers(2, size=(n, 9)), rng.integers(2, size=n)
+    place = np.where(asked == 0, 3, 5)
+    return digits, asked, digits[np.arange(n), place], place
+
+
+SIDES = (Kind("side", ("what is left", "what is right"), draw),)
+
+
+def tensors(batch):
+    return [mx.tensor(part) for part in (batch.pages, batch.questions, batch.mask, batch.answers)]
+
+
+def taught(look, steps=120):
+    """A small model after some training, and its losses."""
+    pages = Pages("train", SIDES)
+    mx.manual_seed(0)
+    model = VisualQA(len(pages.vocabulary), pages.words, len(ANSWERS), width=16, heads=2, look=look)
+    losses = []
+
+    def loss_of(model, batch):
+        *seen, answers = tensors(batch)
+        return cross_entropy(model(*seen)[0], answers), 0.0
+
+    train(
+        model, pages.batches(0, 32), loss_of, AdamW(model.parameters(), lr=5e-3), steps=steps,
+        report=lambda step, loss, accuracy: losses.append(loss),
+    )  # fmt: skip
+    return model, losses
+
+
+def test_attention_learns_where_to_look_and_mean_pooling_cannot():
+    pytest.importorskip("sklearn", reason='needs pip install "minixattn[data]"')
+    unseen = Pages("test", SIDES).test_set(400)
+    shares, last = {}, {}
+    for look in LOOKS:
+        model, losses = taught(look)
+        *seen, answers = tensors(unseen)
+        logits, weights = model(*seen)
+        shares[look] = (logits.argmax(-1) == answers).float().mean().item()
+        last[look] = np.mean(losses[-20:])
+        if look is CrossAttention:
+            on_target = values(weights)[np.arange(400), ..., unseen.target].mean()
+    assert last[CrossAttention] < 0.05 and shares[CrossAttention] > 0.95
+    assert on_target > 0.5
+    assert last[MeanPooling] > 0.3 and shares[MeanPooling] < 0.9  # a half of the pages is 50:50
+
+
+def test_training_is_the_same_from_the_same_seed():
+    pytest.importorskip("sklearn", reason='needs pip install "minixattn[data]"')
+    (one, losses), (two, again) = taught(CrossAttention, 10), taught(CrossAttention, 10)
+    assert losses == again
+    ours, theirs = arrays(one), arrays(two)
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+
+
+# Saving ------------------------------------------------------------------------------------------
+
+
+@both
+def test_saved_and_loaded_a_model_answers_bit_for_bit_alike(look, rng, device, tmp_path):
+    pytest.importorskip("safetensors", reason='needs pip install "minixattn[interop]"')
+    model, parts = made(look, device, mx.float32), inputs(rng, device, np.float32)
+    mx.save(model, tmp_path / "weights.safetensors")
+    mx.manual_seed(1)
+    again = VisualQA(
+        VOCABULARY, L, ANSWERS_N, pixels=PIXELS, patches=S, width=WIDTH, heads=H, look=look
+    ).to(device)
+    again.load_state_dict(mx.load(tmp_path / "weights.safetensors"))
+    for a, b in zip(model(*parts), again(*parts)):
+        np.testing.assert_array_equal(values(a), values(b))
