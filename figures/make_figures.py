@@ -9,7 +9,7 @@ from pathlib import Path
 from minixattn import demo
 from minixattn.data.digits import Pages
 from minixattn.nn import CrossAttention
-from minixattn.training import Progress
+from minixattn.progress import Progress
 
 HERE = Path(__file__).parent
 

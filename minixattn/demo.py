@@ -18,8 +18,9 @@ from .nn import CrossAttention
 from .nn.functional import cross_entropy
 from .optim import AdamW
 from .optim.lr_scheduler import OneCycleLR
+from .progress import Progress
 from .serialization import save
-from .training import Diverged, Progress, train
+from .training import Diverged, train
 
 LOOKS = {"cross-attention": CrossAttention, "mean pooling": MeanPooling}
 FILES = ("attention.png", "curves.png", "weights.safetensors")
@@ -166,15 +167,16 @@ def compare(models, unseen, device):
 
 
 def report(pages, batch, logits, looks):
-    """Print some questions with the answer, the truth, and where the model looked most."""
-    print("\nSome of them, and where the heads look most:")
+    """Print some questions with the answer, the truth, and how many heads found the patch."""
+    heads = looks.shape[1]
+    print(f"\nSome of them, and how many of {heads} heads look mostly at the patch asked about:")
     for i, ids in enumerate(batch.questions):
         words = pages.decode(ids)
         given, truth = (pages.decode_answer(a) for a in (logits[i].argmax(), batch.answers[i]))
-        mean = looks[i, :, : len(words)].mean((0, 1))
-        place = pages.decode_answer(10 + mean.argmax())
+        share = looks[i, :, : len(words), batch.target[i]].mean(1)  # (h,)
         verdict = "right" if given == truth else f"wrong, it is {truth}"
-        print(f"  {' '.join(words) + '?':<32} {given:<14} {verdict:<24} looks at {place}")
+        found = f"{(share > 0.5).sum()} heads"
+        print(f"  {' '.join(words) + '?':<32} {given:<14} {verdict:<24} {found}")
 
 
 def draw(out, pages, batch, logits, looks, logs):

@@ -39,7 +39,7 @@ ORDER = [
     ("nn",),
     ("optim",),
     ("data",),
-    ("training", "interop"),
+    ("training", "progress", "interop"),
     ("models",),
     ("plot",),
     ("demo", "cli", "__main__", ""),
