@@ -20,7 +20,7 @@ from .optim import AdamW
 from .optim.lr_scheduler import OneCycleLR
 from .progress import Progress
 from .serialization import save
-from .training import Diverged, train
+from .training import Diverged, one_blas_thread, train
 
 LOOKS = {"cross-attention": CrossAttention, "mean pooling": MeanPooling}
 FILES = ("attention.png", "curves.png", "weights.safetensors")
@@ -58,16 +58,28 @@ def run(out, steps=STEPS, seed=0, device="cpu"):
         if look is CrossAttention:
             save(model, weights, {"training": f"{len(progress.log)} steps, seed {seed}"})
         if status:
-            print(f"The weights of the model with attention are in {weights}")
-            return status
+            break
+    else:
+        status = show(out, models, logs, unseen, seed, device)
+    if status:
+        print(f"The weights of the model with attention are in {weights}")
+    else:
+        print(f"Done in {time.perf_counter() - start:.0f} s.")
+    return status
 
-    compare(models, unseen, device)
-    shown = unseen.test_set(SHOWN, seed=seed + 1)
-    logits, looks = answer(models["cross-attention"], shown, device)
-    report(unseen, shown, logits, looks)
-    draw(out, unseen, shown, logits, looks, logs)
+
+def show(out, models, logs, unseen, seed, device):
+    """Compare the trained models, let the first answer, draw; 0, or 130 after Ctrl-C."""
+    try:
+        compare(models, unseen, device)
+        shown = unseen.test_set(SHOWN, seed=seed + 1)
+        logits, looks = answer(models["cross-attention"], shown, device)
+        report(unseen, shown, logits, looks)
+        draw(out, unseen, shown, logits, looks, logs)
+    except KeyboardInterrupt:
+        print("\nStopped after the training.")
+        return 130
     print(f"\nIn {out}: {', '.join(FILES)}")
-    print(f"Done in {time.perf_counter() - start:.0f} s.")
     return 0
 
 
@@ -137,7 +149,8 @@ def fit(model, pages, progress, seed, device):
         return cross_entropy(logits, answers), right.item()
 
     batches = pages.batches(seed, BATCH)
-    train(model, batches, loss_of, optimizer, schedule, steps=progress.steps, report=progress)
+    with one_blas_thread():
+        train(model, batches, loss_of, optimizer, schedule, steps=progress.steps, report=progress)
 
 
 def tensors(batch, device):

@@ -77,16 +77,21 @@ def markdown_table(layers):
 
 
 def html_table(layers):
-    """An HTML table a layer, the equations as LaTeX for the notebook to set, with pictures."""
+    """An HTML table a layer, with a picture of each step's first matrix (batch 0, head 0).
+
+    The equations are LaTeX, which a notebook sets, above the same in plain text for a page that
+    does not.
+    """
     blocks = []
+    td = '<td style="padding: 2px 10px; text-align: left; white-space: nowrap">{}</td>'
     for name, steps in layers.items():
-        head = "".join(f"<th>{h}</th>" for h in (*HEAD, "picture"))
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td>{html.escape(c)}</td>" for c in cells(s, f"${s.equation}$"))
-            + f"<td>{picture(s.value)}</td></tr>"
-            for s in steps
-        )
+        head = "".join(td.format(h) for h in (*HEAD, "first matrix")).replace("td", "th")
+        body = ""
+        for s in steps:
+            symbol, equation, *rest = map(html.escape, cells(s, f"${s.equation}$"))
+            equation += f"<br><small>{html.escape(plain(s.equation))}</small>"
+            row = (symbol, equation, *rest, picture(s.value))
+            body += "<tr>" + "".join(map(td.format, row)) + "</tr>"
         blocks.append(
             f"<table><caption>{html.escape(name)}</caption><thead><tr>{head}</tr></thead>"
             f"<tbody>{body}</tbody></table>"
@@ -94,7 +99,7 @@ def html_table(layers):
     return "".join(blocks) or "<p>an empty trace: no layer has run inside it</p>"
 
 
-def picture(x, most=16, cell=5):
+def picture(x, most=16, cell=8):
     """The first matrix of a tensor as a small SVG: white is its smallest value, black its largest.
 
     Long sides are thinned to `most` rows or columns; −∞ and NaN are hatched out in pale red.
@@ -116,6 +121,7 @@ def picture(x, most=16, cell=5):
     width, height = matrix.shape[1] * cell, matrix.shape[0] * cell
     label = f"a matrix of {x.shape[-2] if x.ndim > 1 else 1} by {x.shape[-1] if x.ndim else 1}"
     return (
-        f'<svg width="{width}" height="{height}" role="img" aria-label="{label}">'
+        f'<svg width="{width}" height="{height}" role="img" aria-label="{label}" '
+        f'style="outline: 1px solid #bbb">'
         f"{''.join(marks)}</svg>"
     )

@@ -1,8 +1,25 @@
 """One training loop for every model: forward, backward, clip, step; and stop in good order."""
 
 import math
+from contextlib import contextmanager
 
 from .nn.utils import clip_grad_norm_
+
+
+@contextmanager
+def one_blas_thread():
+    """Inside the block NumPy multiplies matrices on one thread, if threadpoolctl is installed.
+
+    Small matrices gain nothing from a second thread. Where another program keeps that thread's
+    core busy, the first one waits for it at every product, and training takes ten times as long.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield
+        return
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 class Diverged(RuntimeError):

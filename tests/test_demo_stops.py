@@ -199,7 +199,9 @@ def test_ctrl_c_after_the_training_finds_the_weights_saved(
 ):
     monkeypatch.setattr(demo, part, ctrl_c_at_any)
     assert cli.main(["demo", "--steps", "1", "--out", str(tmp_path)]) == 130
-    assert capsys.readouterr().err == "\nminixattn: stopped.\n"
+    said = capsys.readouterr()
+    assert "\nStopped after the training.\n" in said.out and said.err == ""
+    assert said.out.endswith(f"attention are in {tmp_path / 'weights.safetensors'}\n")
     assert_saved(built[0], tmp_path)
 
 

@@ -4,7 +4,9 @@ from ..data.digits import GRID, page_image
 from .canvas import ATTENTION, INK, RIGHT, WRONG, as_numpy, pyplot
 from .overlay import overlay
 
-CELL, PAGE, MARGIN = 0.72, 3.3, 0.5  # inches
+CELL, PAGE, MARGIN = 0.72, 3.3, 0.48  # inches
+CAPTION = """Where each head looks for each word: the more orange, the more weight.
+The name of a head is orange where it found the patch asked about."""
 
 
 def answers_figure(rows, figure=None):
@@ -31,9 +33,8 @@ def answers_figure(rows, figure=None):
     figure = pyplot().figure() if figure is None else figure
     figure.set_size_inches(width, sum(tall) + 0.35)
     top = figure.get_figheight() - 0.35
-    figure.text(0.985, 1 - 0.2 / figure.get_figheight(), "Where each head looks for each word: the "
-                "more orange, the more weight. Orange name: the head found the patch asked about.",
-                ha="right", va="center", fontsize="small", color=INK, wrap=True)  # fmt: skip
+    figure.text(0.15 / width, 1 - 0.08 / figure.get_figheight(), CAPTION, va="top",
+                fontsize="small", color=INK)  # fmt: skip
     for row, height in zip(rows, tall):
         top -= height
         one_question(figure, top + MARGIN, height - 2 * MARGIN, **row)
@@ -53,7 +54,7 @@ def one_question(figure, bottom, height, *, page, words, weights, answer, truth,
     best = share.argmax()
     overlay(image, shown[best].mean(0), (GRID, GRID), ax=large, values=True)
     large.set_title(f"{' '.join(words)}?", fontsize="large", color=INK, pad=20)
-    large.text(1.5, -0.06, f"as head {best + 1} sees it, mean of the words", fontsize="small",
+    large.text(1.5, -0.06, f"as seen by head {best + 1}, which looks there most", fontsize="small",
                ha="center", va="bottom", color=INK)  # fmt: skip
     right = answer == truth
     verdict = f"answer: {answer}" + (" (right)" if right else f"\nwrong: it is {truth}")

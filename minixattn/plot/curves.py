@@ -40,7 +40,7 @@ def curves(runs, *, ax=None, smooth=0.9):
             axes.plot(steps, values, color=color, alpha=0.2, linewidth=0.7)
             axes.plot(steps, averaged(values, smooth), color=color, label=name)
     ax[0].set(xlabel="training step", ylabel="loss (nats)")
-    ax[1].set(xlabel="training step", ylabel="accuracy on the training batch", ylim=(0, 1.02))
+    ax[1].set(xlabel="training step", ylabel="accuracy on the training batch", ylim=(0, 1.03))
     for axes in ax:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.spines[["top", "right"]].set_visible(False)
