@@ -13,11 +13,15 @@ for it. To read the source, follow this order:
 """
 
 import importlib
+import warnings
+
+from numpy import finfo, iinfo
 
 from .backend import device, manual_seed
 from .creation import (
-    arange, as_tensor, empty, eye, from_dlpack, from_numpy, full, full_like, linspace, ones,
-    ones_like, rand, rand_like, randint, randn, randn_like, randperm, tensor, zeros, zeros_like,
+    arange, as_tensor, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, linspace,
+    ones, ones_like, rand, rand_like, randint, randn, randn_like, randperm, tensor, zeros,
+    zeros_like,
 )  # fmt: skip
 from .dtypes import bool_ as bool
 from .dtypes import (
@@ -27,34 +31,42 @@ from .dtypes import (
 from .engine import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .errors import DeviceError, DTypeError, GraphError, ShapeError
 from .ops.comparison import (
-    eq, ge, gt, isfinite, isinf, isnan, le, logical_and, logical_not, logical_or, logical_xor,
-    lt, ne,
+    allclose, eq, equal, ge, gt, isfinite, isinf, isnan, le, logical_and, logical_not,
+    logical_or, logical_xor, lt, ne,
 )  # fmt: skip
 from .ops.einsum import einsum
 from .ops.elementwise import (
     abs, add, clamp, cos, div, erf, exp, floor_divide, log, log1p, masked_fill, maximum,
-    minimum, mul, neg, pow, relu, remainder, sigmoid, sign, sin, sqrt, square, sub, tanh, where,
+    minimum, mul, neg, pow, relu, remainder, rsqrt, sigmoid, sign, sin, sqrt, square, sub, tanh,
+    where,
 )  # fmt: skip
 from .ops.indexing import gather, index_select, take_along_dim, tril, triu
+from .ops.norm import norm
+from .ops.order import argsort, sort, topk
+from .ops.parting import chunk, split, unbind, unflatten
 from .ops.product import bmm, dot, matmul, mm, outer
 from .ops.reduction import (
     all, amax, amin, any, argmax, argmin, cumsum, max, mean, min, prod, std, sum, var,
 )  # fmt: skip
 from .ops.shape import (
-    broadcast_to, cat, chunk, clone, flatten, flip, movedim, permute, reshape, split, squeeze,
-    stack, tile, transpose, unbind, unsqueeze,
+    broadcast_to, cat, clone, flatten, flip, movedim, permute, repeat_interleave, reshape,
+    squeeze, stack, tile, transpose, unsqueeze,
 )  # fmt: skip
 from .ops.shape import transpose as swapaxes
 from .ops.softmax import log_softmax, logsumexp, softmax
-from .tensor import Tensor
+from .tensor import Tensor, is_tensor, numel
 
 float = float32
 int = int32
 inf, nan, pi = float32.type("inf").item(), float32.type("nan").item(), 3.141592653589793
 inference_mode = no_grad
-concat = cat
+concat = concatenate = cat
 
 __version__ = "0.1.0"
+
+# log(0) or x / 0 is ±∞ or NaN without a word, as in PyTorch; filters that were set before, such as
+# python -W error, still come first, and so does np.errstate(all="raise") for finding a NaN.
+warnings.filterwarnings("ignore", "", RuntimeWarning, r"minixattn(\.|$)", append=True)
 
 # What is imported when it is first asked for, so that `import minixattn` stays as light as NumPy.
 MODULES = ("autograd", "cuda", "data", "masks", "models", "nn", "optim", "plot")
@@ -67,7 +79,15 @@ def __getattr__(name):
         return importlib.import_module(f"{__name__}.{name}")
     if name in ELSEWHERE:
         return getattr(importlib.import_module(f"{__name__}.{ELSEWHERE[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(f"{__name__} has no {name}{'' if name[0] == '_' else _near(name)}")
+
+
+def _near(name):
+    """The existing names that come nearest to one that is missing, as the end of a sentence."""
+    import difflib
+
+    found = difflib.get_close_matches(name, [n for n in __dir__() if n[0] != "_"], 3)
+    return f"; the nearest names are {', '.join(found)}." if found else "."
 
 
 def __dir__():

@@ -116,7 +116,11 @@ _seed = []
 
 def manual_seed(seed):
     """Start the random numbers of every device from `seed` (an int); returns its generator."""
-    _seed[:] = [int(seed)]
+    try:
+        seed = int(seed)
+    except (TypeError, ValueError):
+        raise ValueError(f"manual_seed() takes an int, got {seed!r}.") from None
+    _seed[:] = [seed if seed >= 0 else seed % 2**64]  # the same 64 bits, read without a sign
     _generators.clear()
     return generator()
 

@@ -7,7 +7,7 @@ import numpy as np
 from . import backend
 from .changes import changed_since, changing, check_unchanged
 from .engine import Node, cast, constant, enable_grad, lift, no_grad, same_device
-from .errors import GraphError, ShapeError
+from .errors import DTypeError, GraphError, ShapeError
 
 _by_age = attrgetter("order")
 
@@ -25,7 +25,10 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
     outputs = _tuple(outputs)
     given = seeds(outputs, None if gradients is None else _tuple(gradients), create_graph)
     taken = {id(g if backend.is_array(g) else g.array) for g in given}
-    for x, g in walk(outputs, given, None, retain_graph, create_graph).items():
+    found = walk(outputs, given, None, retain_graph, create_graph)
+    for x in found:
+        check_leaf(x)
+    for x, g in found.items():
         g = private(g, taken)
         if x.grad is None:
             x.grad = constant(g) if backend.is_array(g) else g
@@ -36,8 +39,8 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
             x.grad.array += g
 
 
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, *,
-         allow_unused=None, materialize_grads=False):  # fmt: skip
+def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False,
+         only_inputs=True, allow_unused=None, *, materialize_grads=False):  # fmt: skip
     """The derivatives of `outputs` with respect to `inputs`, leaving every `.grad` alone.
 
     Parameters
@@ -45,6 +48,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     outputs, inputs : Tensor or sequence of Tensors
     grad_outputs : what each output is weighted with; 1 for scalars where None
     create_graph : True to differentiate the result once more
+    only_inputs : True; here for code written for PyTorch
     allow_unused : give None for an input that the outputs do not depend on (else an error)
     materialize_grads : give zeros for it instead
 
@@ -57,11 +61,16 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     GraphError
         If an input is not part of the graph, or the graph was used before.
     """
+    if only_inputs is not True:
+        raise ValueError("grad() gives the inputs' derivatives only: leave only_inputs=True, or "
+                         "use backward() to fill the .grad of every leaf.")  # fmt: skip
     outputs, inputs = _tuple(outputs), _tuple(inputs)
     weights = None if grad_outputs is None else _tuple(grad_outputs)
     for i, x in enumerate(inputs):
         if not x.requires_grad:
             raise GraphError(f"inputs[{i}] of shape {x.shape} does not require a gradient.")
+        if x.dtype.kind != "f":
+            check_leaf(x)
     given = seeds(outputs, weights, create_graph)
     found = walk(outputs, given, set(inputs), retain_graph, create_graph)
     result = []
@@ -76,6 +85,29 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
             )
         result.append(constant(g) if backend.is_array(g) else g)
     return tuple(result)
+
+
+def check_leaf(x):
+    """Raise unless x can have a gradient and its `.grad`, which anyone may assign, fits it."""
+    if x.array.dtype.kind != "f":
+        raise DTypeError(
+            f"only float tensors can require gradients, but requires_grad = True was set on one "
+            f"of {x.array.dtype} and shape {x.array.shape}: use .float() first."
+        )
+    if x.grad is None:
+        return
+    if not isinstance(x.grad, Node):
+        raise TypeError(f".grad must be None or a Tensor, but it was set to {x.grad!r:.60}.")
+    if x.grad.shape != x.array.shape:
+        raise ShapeError(
+            f"the .grad that was set has shape {x.grad.shape}, but its tensor has shape "
+            f"{x.array.shape}: they must be equal."
+        )
+    if x.grad.dtype != x.array.dtype:
+        raise DTypeError(
+            f"the .grad that was set is of {x.grad.dtype}, but its tensor of shape "
+            f"{x.array.shape} is of {x.array.dtype}: use grad.to({x.array.dtype})."
+        )
 
 
 def seeds(outputs, gradients, create_graph):

@@ -21,8 +21,9 @@ def changing(x):
         what = "a leaf that requires a gradient" if x.derivatives is None else "a recorded result"
         raise GraphError(
             f"cannot change {what} of shape {x.array.shape} in place: its gradient would be "
-            f"wrong. Do it inside `with no_grad():`, on `x.detach()`, or build a new tensor with "
-            f"where(), cat() or stack()."
+            f"wrong. Make a new tensor instead: x = x.masked_fill(mask, value), x = where(mask, "
+            f"value, x), or collect rows in a list and stack() or cat() them. To change values "
+            f"that no gradient concerns, do it inside `with no_grad():` or on `x.detach()`."
         )
     memory = backend.owner(x.array)
     key = id(memory)

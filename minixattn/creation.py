@@ -1,5 +1,7 @@
 """Making tensors, under PyTorch's names. All take `dtype`, `device` and `requires_grad`."""
 
+import math
+
 import numpy as np
 
 from . import backend, dtypes
@@ -139,6 +141,12 @@ def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
                  requires_grad=requires_grad)  # fmt: skip
 
 
+def empty_like(input, *, dtype=None, device=None, requires_grad=False):
+    """Uninitialised, in the shape, dtype and device of another tensor."""
+    return empty(input.shape, dtype=dtype or input.dtype, device=device or input.device,
+                 requires_grad=requires_grad)  # fmt: skip
+
+
 def ones_like(input, *, dtype=None, device=None, requires_grad=False):
     """All 1, in the shape, dtype and device of another tensor."""
     return ones(input.shape, dtype=dtype or input.dtype, device=device or input.device,
@@ -154,17 +162,18 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     """1 on the diagonal, 0 elsewhere, of shape (n, m)."""
     dtype = dtypes.get_default_dtype() if dtype is None else dtypes.resolve(dtype)
-    return finish(backend.library(device).eye(n, m, dtype=dtype), None, None, requires_grad)
+    shape = counts((n, n if m is None else m))
+    return finish(backend.library(device).eye(*shape, dtype=dtype), None, None, requires_grad)
 
 
 def arange(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
     """start, start + step, … below end; int64 where all three are integers."""
     start, end = (0, start) if end is None else (start, end)
     start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
-    if step == 0 or (end - start) / step < 0:
+    if step == 0 or not 0 <= (end - start) / step < math.inf:
         raise ShapeError(
-            f"arange() needs a step that leads from start to end, got start={start}, end={end}, "
-            f"step={step}."
+            f"arange() needs a step that leads from start to end, both finite, got "
+            f"start={start}, end={end}, step={step}."
         )
     if dtype is None:
         whole = all(isinstance(x, (int, np.integer)) for x in (start, end, step))

@@ -84,4 +84,11 @@ def number_type(value, dtype):
         return dtype
     if isinstance(value, int):
         return int64 if dtype.kind == "b" else dtype
-    raise DTypeError(f"expected a number or a Tensor, got {type(value).__name__}: {value!r}.")
+    mend = ""
+    if value is None:
+        mend = " A function without return, or .grad before backward(), gives None."
+    elif isinstance(value, (list, tuple)):
+        mend = " Make it a tensor with minixattn.tensor(...)."
+    raise DTypeError(
+        f"expected a number or a Tensor, got {type(value).__name__}: {value!r:.60}.{mend}"
+    )

@@ -22,7 +22,7 @@ from contextlib import ContextDecorator
 import numpy as np
 
 from . import backend, dtypes
-from .errors import DeviceError, broadcast_error
+from .errors import DeviceError, DTypeError, broadcast_error
 
 tapes = []  # functions (result, forward, inputs) that are told of every operation; see tracing.py
 clock = itertools.count(1)
@@ -86,7 +86,11 @@ def binary(forward, a, b, *derivatives):
     if not (isinstance(a, Node) and isinstance(b, Node) and a.array.dtype is b.array.dtype):
         if not (isinstance(a, Node) or isinstance(b, Node)):
             return forward(only_arrays(forward, derivatives, a), b)
-        a, b = same_device(matched(a, b), derivatives)
+        try:
+            a, b = matched(a, b)
+        except DTypeError as error:
+            raise DTypeError(f"{name_of(derivatives) or forward.__name__}: {error}") from None
+        a, b = same_device((a, b), derivatives)
     try:
         array = forward(a.array, b.array)
     except (ValueError, TypeError):

@@ -45,6 +45,8 @@ def write(x, key, value):
     part = x.array[ints] if ints else x.array
     try:
         part[key] = array
+    except IndexError as error:
+        raise IndexError(f"assigning to a part of a tensor of shape {x.shape}: {error}.") from None
     except ValueError:
         raise ShapeError(
             f"cannot assign a value of shape {array.shape} to a part of shape "

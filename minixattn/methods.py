@@ -1,12 +1,11 @@
 """Operations under the names by which a tensor offers them: methods and Python's operators."""
 
-import numpy as np
-
-from . import dtypes
-from .engine import cast
+from . import backend, dtypes
+from .engine import Node, cast
 from .ops import comparison as c
 from .ops import elementwise as e
-from .ops import indexing, product, reduction
+from .ops import indexing, order, parting, product, reduction
+from .ops import norm as norms
 from .ops import shape as s
 from .ops import softmax as soft
 
@@ -20,6 +19,11 @@ def conversion(dtype):
     convert.__name__ = str(dtype)
     convert.__doc__ = f"This tensor as {dtype}."
     return convert
+
+
+def comparable(x):
+    """Whether x is something that elements can be compared with; None and text are not."""
+    return isinstance(x, (Node, int, float)) or backend.is_array(x)
 
 
 class Methods:
@@ -44,8 +48,14 @@ class Methods:
     def __pos__(self):
         return self
 
-    eq = __eq__ = c.eq
-    ne = __ne__ = c.ne
+    def __eq__(self, other):
+        return c.eq(self, other) if comparable(other) else NotImplemented  # `x == None`: False
+
+    def __ne__(self, other):
+        return c.ne(self, other) if comparable(other) else NotImplemented
+
+    __hash__ = object.__hash__  # by identity, though == compares elements
+    eq, ne = c.eq, c.ne
     lt = __lt__ = c.lt
     le = __le__ = c.le
     gt = __gt__ = c.gt
@@ -60,6 +70,7 @@ class Methods:
 
     # Elementwise functions
     exp, log, log1p, sqrt, square = e.exp, e.log, e.log1p, e.sqrt, e.square
+    rsqrt = e.rsqrt
     sin, cos, tanh, sigmoid, erf = e.sin, e.cos, e.tanh, e.sigmoid, e.erf
     relu, sign, clamp, clip = e.relu, e.sign, e.clamp, e.clamp
     maximum, minimum, masked_fill = e.maximum, e.minimum, e.masked_fill
@@ -76,7 +87,8 @@ class Methods:
     amax, amin, max, min = reduction.amax, reduction.amin, reduction.max, reduction.min
     argmax, argmin, any, all = reduction.argmax, reduction.argmin, reduction.any, reduction.all
     cumsum, softmax, log_softmax = reduction.cumsum, soft.softmax, soft.log_softmax
-    logsumexp = soft.logsumexp
+    logsumexp, norm = soft.logsumexp, norms.norm
+    sort, argsort, topk = order.sort, order.argsort, order.topk
 
     # Products
     matmul = __matmul__ = product.matmul
@@ -86,17 +98,18 @@ class Methods:
         return product.matmul(other, self)
 
     # Shapes
-    reshape, view, flatten, unflatten = s.reshape, s.view, s.flatten, s.unflatten
+    reshape, view, flatten, unflatten = s.reshape, s.view, s.flatten, parting.unflatten
     permute, transpose, movedim, flip = s.permute, s.transpose, s.movedim, s.flip
     swapaxes = swapdims = s.transpose
     T, mT = property(s.T), property(s.mT)
     squeeze, unsqueeze, contiguous, clone = s.squeeze, s.unsqueeze, s.contiguous, s.clone
     expand, broadcast_to, repeat, tile = s.expand, s.broadcast_to, s.repeat, s.tile
-    chunk, unbind = s.chunk, s.unbind
+    repeat_interleave = s.repeat_interleave
+    chunk, unbind = parting.chunk, parting.unbind
 
     def split(self, split_size, dim=0):
         """Views along `dim` of one size, or of the sizes listed."""
-        return s.split(self, split_size, dim)
+        return parting.split(self, split_size, dim)
 
     def t(self):
         """The transpose of a matrix."""
@@ -128,12 +141,4 @@ class Methods:
         """This tensor as the dtype of another."""
         return cast(self, other.dtype)
 
-    def allclose(self, other, rtol=1e-05, atol=1e-08, equal_nan=False):
-        """Whether |self − other| ≤ atol + rtol |other| everywhere."""
-        return bool(np.allclose(self.array, other.array, rtol, atol, equal_nan))
-
-    def equal(self, other):
-        """Whether both have the same shape and elements."""
-        return self.shape == other.shape and bool((self.array == other.array).all())
-
-
+    allclose, equal = c.allclose, c.equal

@@ -6,6 +6,7 @@ when they are opened; these cannot, and PyTorch reads them too (`safetensors.tor
 
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -22,9 +23,8 @@ CODES = {
 }  # fmt: skip
 
 SIGNATURES = {
-    b"PK\x03\x04": "a zip archive, as torch.save() and numpy.savez() write them",
+    b"PK\x03\x04": "a zip archive, as torch.save() writes them",
     b"\x80": "a pickle, as older versions of torch.save() write them",
-    b"\x93NUMPY": "an array that numpy.save() wrote",
     b"\x89HDF": "an HDF5 file",
     b"version https://git-lfs": "a Git LFS pointer: the file itself was not downloaded",
 }
@@ -141,7 +141,9 @@ def plain_array(name, value):
     if isinstance(value, Mapping):
         raise TypeError(
             f"{name!r} is a dict of its own, but a file has one level of names. Join them, as in "
-            f"'{name}.{next(iter(value), 'x')}'; numbers and strings go into metadata={{...}}."
+            f"'{name}.{next(iter(value), 'x')}'; numbers and strings go into metadata={{...}}. "
+            f"What an optimizer or a scheduler holds is nested; keep it in a file of its own with "
+            f"pickle.dump(optimizer.state_dict(), file)."
         )
     if not isinstance(value, Tensor) and not backend.is_array(value):
         raise TypeError(
@@ -232,8 +234,30 @@ def cut_short(path, size, expected, what):
     )
 
 
+def of_numpy(path, kind, mend):
+    """The error for NumPy's own files, and how to read them."""
+    return ValueError(
+        f"cannot load {path!r}: it is not a safetensors file but {kind}. NumPy reads it:\n"
+        f"    {mend.format(repr(path))}"
+    )
+
+
+def holds_arrays(path):
+    """Whether a file is an archive of arrays, as numpy.savez() writes it."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
 def foreign(path, start):
     """The error for a file of another format, saying which, and how to convert PyTorch's."""
+    if start.startswith(b"\x93NUMPY"):
+        return of_numpy(path, "an array that numpy.save() wrote", "x = tensor(numpy.load({}))")
+    if holds_arrays(path):
+        mend = "weights = {{k: tensor(a) for k, a in numpy.load({}).items()}}"
+        return of_numpy(path, "arrays that numpy.savez() wrote", mend)
     kind = next((kind for sign, kind in SIGNATURES.items() if start.startswith(sign)), None)
     return ValueError(
         f"cannot load {path!r}: it is not a safetensors file but "

@@ -10,7 +10,8 @@ from . import backend, dtypes, engine
 from .backward import backward
 from .errors import DTypeError, GraphError, ShapeError
 from .inplace import InPlace
-from .methods import Methods
+from .methods import Methods, comparable
+from .ops import parting
 from .ops import shape as shapes
 from .printing import Made, text
 
@@ -21,6 +22,10 @@ class Tensor(Methods, InPlace, engine.Node):
     Make one with `minixattn.tensor`, `zeros`, `randn`, ...; see there. `requires_grad=True` makes
     it a leaf whose `.grad` the next `backward()` fills.
 
+    `y += x` changes y's memory only where no gradient is concerned. On a recorded result it is
+    y = y + x: the name y is bound to a new tensor, and any other name of the old one (z = y, an
+    element of a list, a view) keeps the old values, where PyTorch would change them too.
+
     Attributes
     ----------
     shape, ndim, dtype, device, itemsize : as in PyTorch (`shape` is a plain tuple)
@@ -30,7 +35,6 @@ class Tensor(Methods, InPlace, engine.Node):
     """
 
     __slots__ = ()
-    __hash__ = object.__hash__
     __array_priority__ = 1000  # an array on the left of an operator leaves it to us
 
     def __init__(self, data=None):
@@ -150,9 +154,14 @@ class Tensor(Methods, InPlace, engine.Node):
     def __iter__(self):
         if not self.array.ndim:
             raise TypeError("a 0-d tensor has nothing to iterate over: use .item() for its number.")
-        return iter(shapes.unbind(self))
+        return iter(parting.unbind(self))
 
     def __contains__(self, value):
+        if not comparable(value):
+            raise DTypeError(
+                f"`in` looks for a number or a Tensor among the elements of a tensor, got "
+                f"{type(value).__name__}: {value!r:.60}."
+            )
         return bool((self == value).any())
 
     def __bool__(self):
@@ -235,6 +244,16 @@ class Tensor(Methods, InPlace, engine.Node):
 
 
 engine.Node.kind = Tensor  # the class that operations return, a Parameter's too
+
+
+def is_tensor(obj):
+    """Whether an object is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def numel(input):
+    """The number of elements."""
+    return input.array.size
 
 
 def rebuild(kind, array, requires_grad, grad):

@@ -110,7 +110,7 @@ def elementwise():
     yield from unary("square", mx.square)
     for name in ("exp", "sin", "cos", "tanh", "sigmoid", "erf", "relu"):
         yield from unary(name, getattr(mx, name))
-    for name in ("log", "log1p", "sqrt"):
+    for name in ("log", "log1p", "sqrt", "rsqrt"):
         yield from unary(name, getattr(mx, name), start=0.2)
     yield from unary("clamp", lambda x: mx.clamp(x, -0.5, 0.9))
     yield from one("clamp", "by tensors", mx.clamp, apart(2, 3), np.array(-0.5), apart(3, start=1))
@@ -143,6 +143,7 @@ def shapes():
         "broadcast_to": lambda x: mx.broadcast_to(x, (2, 2, 3)),
         "expand": lambda x: x.expand(2, -1, -1), "repeat": lambda x: x.repeat(2, 1, 2),
         "tile": lambda x: mx.tile(x, (2,)), "split": lambda x: x.split(2, 1),
+        "repeat_interleave": lambda x: x.repeat_interleave(2, 1),
         "chunk": lambda x: mx.chunk(x, 2, 1), "unbind": lambda x: mx.unbind(x, 1),
     }.items():  # fmt: skip
         yield name, "batch", f, [x]
@@ -156,6 +157,7 @@ def shapes():
         yield name, "scalar", lambda x, n=name: x.clone(), [apart()]
     yield "cat", "batch", lambda a, b: mx.cat([a, b], 1), [apart(2, 3), apart(2, 1)]
     yield "cat", "size 0 part", lambda a, b: mx.cat([a, b]), [apart(0, 2), apart(2, 2)]
+    yield "cat", "1-d and empty part", lambda a, b: mx.cat([a, b[:0]]), [apart(2, 2), apart(2)]
     yield "cat", "one tensor twice", lambda a: mx.cat([a, a.mT]), [apart(2, 2)]
     yield "stack", "batch", lambda a, b: mx.stack([a, b, a], -1), [apart(2, 2), apart(2, 2)]
     yield "stack", "scalars", lambda a, b: mx.stack([a, b]), [apart(), apart()]
@@ -254,6 +256,17 @@ def reductions():
     yield "logsumexp", "several", lambda x: mx.logsumexp(x, (0, 1)), [apart(2, 3)]
 
 
+def picked():
+    for p in (1, 2, 3, np.inf):
+        f = lambda x, d=None, keepdim=False, p=p: mx.norm(x, p, d, keepdim)  # noqa: E731
+        yield from along("norm", f, shapes=((2, 3), (2, 1, 2)), start=0.2, empty=p != np.inf)
+        yield "norm", f"all, p={p}", f, [apart(2, 3)]
+    for name, more in (("sort", ()), ("sort", (True,)), ("topk", ())):
+        pick = (lambda x, d: mx.topk(x, 1, d)) if name == "topk" else mx.sort
+        f = lambda x, d, keepdim=False, p=pick, m=more: p(x, d, *m).values  # noqa: E731
+        yield from along(name, f, shapes=((2, 3), (3,), ()), empty=name == "sort")
+
+
 def products():
     for label, a, b in (
         ("matrices", (2, 3), (3, 2)), ("vectors", (3,), (3,)), ("vector, matrix", (2,), (2, 3)),
@@ -282,4 +295,4 @@ def products():
         yield "einsum", equation, f, [apart(*n, seed=i) for i, n in enumerate(sizes)]
 
 
-ROWS = [*elementwise(), *shapes(), *indexing(), *reductions(), *products()]
+ROWS = [*elementwise(), *shapes(), *indexing(), *reductions(), *picked(), *products()]

@@ -139,3 +139,15 @@ def test_the_stand_in_returns_arrays_and_keeps_types(stand_in):
         assert type(result).__module__ == "cupy" and result.dtype == np.float32
     assert isinstance(a, strict_cupy.ndarray) and a[0].base is a and a.reshape(1, 2)[0].base is a
     assert_close(a.get(), np.ones(2, np.float32))
+
+
+def test_a_seed_is_an_int_of_either_sign():
+    mx.manual_seed(-1)
+    first = mx.rand(3).tolist()
+    mx.manual_seed(-1)
+    assert mx.rand(3).tolist() == first
+    mx.manual_seed(2**64 - 1)  # the same bits
+    assert mx.rand(3).tolist() == first
+    for bad in ("a", None):
+        with pytest.raises(ValueError, match=rf"manual_seed\(\) takes an int, got {bad!r}\."):
+            mx.manual_seed(bad)

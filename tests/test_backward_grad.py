@@ -141,3 +141,38 @@ def test_a_gradient_penalty_trains_through_the_gradient(device):
     w0 = values(w)
     slope = [(penalty(w0 + h * e) - penalty(w0 - h * e)) / (2 * h) for e in np.eye(2)[:, None]]
     np.testing.assert_allclose(values(w.grad)[0], slope, rtol=1e-6)
+
+
+def test_only_inputs_stands_where_pytorch_has_it():
+    x, unused = leaf(2.0), leaf(1.0)
+    assert autograd.grad(x * x, (x, unused), None, None, False, True, True)[1] is None
+    with pytest.raises(ValueError, match=r"derivatives only: leave only_inputs=True, or use backw"):
+        autograd.grad(x * x, x, only_inputs=False)
+
+
+@pytest.mark.parametrize(
+    "wrong, error, message",
+    [
+        (mx.zeros(3), mx.ShapeError, r"has shape \(3,\), but its tensor has shape \(2,\):"),
+        (mx.zeros(1), mx.ShapeError, r"has shape \(1,\), but its tensor has shape \(2,\)"),
+        (mx.zeros(2), mx.DTypeError, r"is of float32, but its tensor of shape \(2,\) is of fl"),
+        (np.zeros(2), TypeError, r"\.grad must be None or a Tensor, but it was set to array\("),
+    ],
+)
+def test_a_gradient_that_was_set_and_does_not_fit_is_refused(wrong, error, message):
+    first, x = leaf([1.0, 1.0]), leaf([1.0, 2.0])
+    x.grad = wrong
+    with pytest.raises(error, match=message):
+        (x * first).sum().backward()
+    assert first.grad is None and x.grad is wrong
+
+
+def test_whole_numbers_have_no_gradient():
+    x = mx.tensor([1, 2])
+    x.requires_grad = True
+    message = r"only float tensors can require gradients, but .* on one of int64 and shape \(2,\)"
+    y = (x * 1.5).sum()
+    with pytest.raises(mx.DTypeError, match=message):
+        autograd.grad(y, x)
+    with pytest.raises(mx.DTypeError, match=message):
+        y.backward()

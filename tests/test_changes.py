@@ -16,8 +16,9 @@ def test_a_leaf_that_requires_a_gradient_cannot_be_changed_in_place(device):
     x = leaf([1.0, 2.0], device)
     message = (
         r"cannot change a leaf that requires a gradient of shape \(2,\) in place: its gradient "
-        r"would be wrong\. Do it inside `with no_grad\(\):`, on `x\.detach\(\)`, or build a new "
-        r"tensor with where\(\), cat\(\) or stack\(\)\."
+        r"would be wrong\. Make a new tensor instead: x = x\.masked_fill\(mask, value\), x = where"
+        r"\(mask, value, x\), or collect rows in a list and stack\(\) or cat\(\) them\. To change "
+        r"values that no gradient concerns, do it inside `with no_grad\(\):` or on `x\.detach"
     )
     for change in (
         lambda: x.zero_(), lambda: x.fill_(1), lambda: x.add_(1), lambda: x.__setitem__(0, 1.0),

@@ -193,11 +193,19 @@ def test_eye_arange_and_linspace_are_those_of_numpy(device):
 
 
 def test_arange_needs_a_step_that_leads_somewhere():
-    for arguments in ((0, 3, 0), (0, 3, -1), (3, 0)):
+    for arguments in ((0, 3, 0), (0, 3, -1), (3, 0), (np.nan,), (0, np.inf), (np.nan, np.nan)):
         with pytest.raises(
             mx.ShapeError, match=r"arange\(\) needs a step that leads from start to"
         ):
             mx.arange(*arguments)
+
+
+def test_an_identity_has_no_negative_size_and_empty_like_a_tensors_form(device):
+    for n, m in ((-1, None), (2, -1)):
+        with pytest.raises(mx.ShapeError, match="a new tensor cannot have a negative size, got"):
+            mx.eye(n, m)
+    x = mx.empty_like(mx.ones(2, 3, device=device).half())
+    assert x.shape == (2, 3) and x.dtype == mx.float16 and x.device == device
 
 
 # Random ------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 
 import pytest
 
@@ -63,6 +65,33 @@ def test_the_names_of_a_lesson_are_there():
         value = mx
         for part in path.split("."):
             value = getattr(value, part)
+
+
+def test_a_name_that_is_missing_brings_the_nearest_ones_to_mind():
+    with pytest.raises(AttributeError, match=r"^minixattn has no softmx; the nearest .* softmax"):
+        _ = mx.softmx
+    with pytest.raises(AttributeError, match=r"^minixattn has no qqqqqq\.$"):
+        _ = mx.qqqqqq
+    assert not hasattr(mx, "__wrapped__")
+
+
+def test_short_names_of_lessons_do_what_they_say():
+    x = mx.ones(2, 3)
+    assert mx.is_tensor(x) and not mx.is_tensor([1.0])
+    assert mx.numel(x) == 6 and mx.concatenate is mx.cat
+    assert mx.finfo(mx.float32).eps == 2.0**-23 and mx.iinfo(mx.int64).max == 2**63 - 1
+
+
+def test_infinities_come_without_a_warning():
+    code = (
+        "import minixattn as mx, numpy as np\n"
+        "x = mx.tensor([0.0, 1000.0])\n"
+        "print(x.log().tolist(), (x / 0).isnan().tolist(), x.exp().tolist(), x.half().exp()[1])\n"
+        "np.log(np.zeros(1))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "inf" in done.stdout
+    assert done.stderr.count("RuntimeWarning") == 1, "NumPy's own users keep their warnings"
 
 
 def test_constants_are_plain_numbers():

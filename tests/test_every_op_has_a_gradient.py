@@ -23,25 +23,30 @@ table = pytest.mark.parametrize("name, label, f, arrays", ROWS, ids=IDS)
 # Flat or not of real numbers: no gradient to be had.
 NO_GRADIENT = set(
     """floor_divide eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and
-    bitwise_or bitwise_xor bitwise_not isnan isinf isfinite argmax argmin any all""".split()
+    bitwise_or bitwise_xor bitwise_not isnan isinf isfinite argmax argmin argsort any
+    all""".split()
 )
 
 # Parts of operations, on arrays, shapes and keys; the operations that use them are in the table.
 PARTS = set(
-    """floating detached nonzero larger bits compare alike key_of is_basic in_steps along
+    """floating detached nonzero larger bits compare alike same_but key_of is_basic in_steps along
     check_index triangle reduced spread nonempty wide count extreme position select_extreme others
     shifted one_dim squeeze_at multiply rows grad_of_left grad_of_right product_error parse
-    check_sizes diagonal keep pair size ratio axis sizes whole numpy_names floats_only""".split()
+    check_sizes diagonal keep pair size ratio axis sizes whole numpy_names floats_only
+    not_bool check_range length euclidean_norm ranked""".split()
 )
+
+# What answers with a plain bool or int.
+ANSWERS = {"allclose", "equal", "is_tensor", "numel"}
 
 # Checked through the function whose derivative they are.
 MIRRORED = {"place": "pick", "take": "pick"}
 
 # Functions of the package that make tensors from nothing, or set and ask for a mode.
 MAKING = set(
-    """arange as_tensor empty eye from_dlpack from_numpy full full_like linspace ones ones_like rand
-    rand_like randint randn randn_like randperm tensor zeros zeros_like is_grad_enabled manual_seed
-    get_default_dtype set_default_dtype load save trace""".split()
+    """arange as_tensor empty empty_like eye from_dlpack from_numpy full full_like linspace ones
+    ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like
+    is_grad_enabled manual_seed get_default_dtype set_default_dtype load save trace""".split()
 )
 
 
@@ -136,7 +141,7 @@ def functions(module):
 
 
 def test_every_function_of_ops_has_a_row_or_a_reason_to_have_none():
-    covered = {name for name, *_ in ROWS} | NO_GRADIENT | PARTS | set(MIRRORED)
+    covered = {name for name, *_ in ROWS} | NO_GRADIENT | PARTS | ANSWERS | set(MIRRORED)
     for info in pkgutil.iter_modules(ops.__path__):
         module = importlib.import_module(f"minixattn.ops.{info.name}")
         missing = set(functions(module)) - covered
@@ -148,17 +153,18 @@ def test_every_function_of_the_package_has_a_row_or_a_reason_to_have_none():
     for name in dir(mx):
         f = getattr(mx, name)
         if inspect.isfunction(f) and not name.startswith("_"):
-            assert f.__name__ in rows | NO_GRADIENT | MAKING, f"no gradient row for mx.{name}"
+            reasons = NO_GRADIENT | MAKING | ANSWERS
+            assert f.__name__ in rows | reasons, f"no gradient row for mx.{name}"
 
 
 def test_no_list_excuses_what_is_in_the_table_or_is_gone():
     rows = {name for name, *_ in ROWS}
-    assert not rows & (NO_GRADIENT | MAKING | PARTS)
+    assert not rows & (NO_GRADIENT | MAKING | PARTS | ANSWERS)
     modules = [importlib.import_module(f"minixattn.ops.{m.name}") for m in
                pkgutil.iter_modules(ops.__path__)]  # fmt: skip
     known = set().union(*(functions(m) for m in modules))
     assert not (NO_GRADIENT | PARTS | set(MIRRORED)) - known
-    assert not MAKING - set(dir(mx))
+    assert not (MAKING | ANSWERS) - set(dir(mx))
 
 
 @pytest.mark.parametrize("name", sorted(NO_GRADIENT))

@@ -184,3 +184,17 @@ def test_random_methods_fill_with_numbers_of_that_distribution(device):
     mx.manual_seed(5)
     assert x.normal_().tolist() == first
     assert mx.empty((), device=device).normal_().shape == ()
+
+
+def test_an_index_out_of_range_names_the_shape():
+    for key in (7, (0, 3), [9]):
+        with pytest.raises(IndexError, match=r"assigning to a part of a tensor of shape \(2, 3\)"):
+            mx.zeros(2, 3)[key] = 1
+
+
+def test_adding_to_a_recorded_result_binds_the_name_to_a_new_tensor():
+    x = leaf([1.0, 2.0])
+    y = x * 2
+    before = y
+    y += 1
+    assert y is not before and y.tolist() == [3, 5] and before.tolist() == [2, 4]

@@ -156,7 +156,7 @@ def test_layer_norm_records_few_operations(rng):
         (lambda: group_norm(mx.ones(6), 2), mx.ShapeError, r"input \(N, C, \*\), got shape \(6,\)"),
         (lambda: group_norm(mx.ones(2, 6), 2, mx.ones(2)), mx.ShapeError,
          r"group_norm: the weight has shape \(2,\), expected \(6,\)"),
-        (lambda: normalize(mx.ones(2, 3), p=-1), ValueError, "normalize: p must be positive"),
+        (lambda: normalize(mx.ones(2, 3), p=-1), ValueError, "norm: p must be a positive number"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_normalised_is_named(call, error, message):

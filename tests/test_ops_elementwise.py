@@ -191,6 +191,52 @@ def test_shapes_that_do_not_fit_are_named():
             bad()
 
 
+@pytest.mark.parametrize("kind", ["int64", "float32", "uint8"])
+def test_masks_of_numbers_are_refused_because_they_may_be_meant_either_way_round(kind, device):
+    x = mx.tensor([1.0, 2.0], device=device)
+    mask = mx.tensor([1, 0], device=device).to(kind)
+    message = rf"masked_fill: mask must be bool, got {kind}: use mask == 0, or mask\.bool\(\)\."
+    for bad in (lambda: x.masked_fill(mask, 0.0), lambda: mx.masked_fill(x, mask.array, 0.0),
+                lambda: x.clone().masked_fill_(mask, 0.0)):  # fmt: skip
+        with pytest.raises(mx.DTypeError, match=message):
+            bad()
+    message = rf"where: condition must be bool, got {kind}: use condition != 0, or condition\.bool"
+    for bad in (lambda: mx.where(mask, x, 0.0), lambda: x.where(mask, 0.0)):
+        with pytest.raises(mx.DTypeError, match=message):
+            bad()
+    with pytest.raises(mx.DTypeError, match="where: condition must be bool, got a Python bool"):
+        mx.where(True, x, 0.0)
+    assert mx.where(mask.bool().array, x, 0.0).tolist() == [1, 0]
+
+
+def test_masked_fill_keeps_the_type_of_the_tensor(device):
+    x, mask = mx.tensor([1, 2], device=device), mx.tensor([True, False], device=device)
+    for value in (2.7, mx.tensor(2.7, device=device), np.float64(2.7)):
+        y = x.masked_fill(mask, value)
+        assert y.dtype == mx.int64 and y.tolist() == [2, 2]
+    assert mask.masked_fill(~mask, 3).tolist() == [True, True]
+    assert x.half().masked_fill(mask, mx.finfo(mx.float16).min).tolist() == [-65504, 2]
+
+
+def test_a_number_that_the_type_cannot_hold_is_refused(device):
+    x, mask = mx.tensor([1, 2], device=device), mx.tensor([True, False], device=device)
+    with pytest.raises(mx.DTypeError, match=r"masked_fill: -inf does not fit into int64, which"):
+        x.masked_fill(mask, -np.inf)
+    message = r"-1000000000\.0 does not fit into float16, which holds -65504\.0 to 65504\.0: us"
+    with pytest.raises(mx.DTypeError, match=message):
+        x.half().masked_fill(mask, -1e9)
+
+
+def test_what_is_no_number_is_named_with_the_operation_and_the_mend():
+    for bad, message in (
+        (lambda: mx.zeros(2) + None, r"add: expected a number or a Tensor, got NoneType: None\. A"),
+        (lambda: mx.zeros(2) * "a", r"mul: expected a number or a Tensor, got str: 'a'\."),
+        (lambda: mx.zeros(2) - [1, 2], r"sub: .* got list: \[1, 2\]\. Make it a tensor with"),
+    ):  # fmt: skip
+        with pytest.raises(mx.DTypeError, match=message):
+            bad()
+
+
 # Division of integers ----------------------------------------------------------------------------
 
 

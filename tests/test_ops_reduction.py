@@ -175,7 +175,7 @@ def test_extremes_of_nothing_are_an_error(device):
         )
         with pytest.raises(IndexError, match=message):
             getattr(x, name)(1)
-    with pytest.raises(IndexError, match=r"Give it at least one element there\."):
+    with pytest.raises(mx.ShapeError, match=r"Give it at least one element there\."):
         x.max()
     assert x.amax(0).shape == (0,)
 
@@ -196,3 +196,12 @@ def test_dimensions_that_are_not_there_or_named_twice_are_errors():
 def test_the_mean_of_integers_is_an_error_that_names_the_mend():
     with pytest.raises(TypeError, match=r"expects a float tensor, got int64: use x\.float\(\)"):
         mx.tensor([1, 2]).mean()
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_an_extreme_of_nothing_is_refused_under_its_own_name(name):
+    message = rf"^{name}\(\) over no elements: the tensor has shape"
+    with pytest.raises(mx.ShapeError, match=message):
+        getattr(mx, name)(mx.zeros(0))
+    with pytest.raises(IndexError, match=message):
+        getattr(mx, name)(mx.zeros(2, 0), 1)

@@ -135,12 +135,20 @@ ERRORS = {
         r"stack: tensor 0 has shape \(2, 3, 4\) and tensor 1 \(1, 3, 4\); all must be equal\.",
     ),
     "cat of nothing": (lambda x: mx.cat([]), r"cat\(\) expects a list of at least one Tensor"),
-    "split": (
-        lambda x: x.split([1, 1], 1),
-        r"split: the sizes \(1, 1\) add up to 2, but dim 1 of a tensor of shape \(2, 3, 4\) has",
+    "movedim": (
+        lambda x: x.movedim((0, 0), (0, 1)),
+        r"movedim: source \(0, 0\) and destination \(0, 1\) must name equally many dimensions of a",
     ),
-    "split size": (lambda x: x.split(0), r"split size must be positive, got 0\."),
-    "chunk": (lambda x: x.chunk(0), r"chunk\(\) makes at least 1 piece, got chunks=0\."),
+    "flip": (lambda x: x.flip(0, -3), r"flip: \(0, 0\) names a dimension of shape \(2, 3, 4\)"),
+    "cat of scalars": (lambda x: mx.cat([x.sum(), x.sum()]), r"has shape \(\) and tensor 0 \(\)"),
+    "cat after nothing": (
+        lambda x: mx.cat([mx.zeros(0, device=x.device), x, x.mT]),
+        r"tensor 1 has shape \(2, 3, 4\) and tensor 2 \(2, 4, 3\); they may differ in dim 0 only",
+    ),
+    "repeat_interleave": (
+        lambda x: x.repeat_interleave(-1),
+        r"repeat_interleave: repeats must not be negative, got -1\.",
+    ),
 }  # fmt: skip
 
 
@@ -176,3 +184,21 @@ def test_a_scalar_cannot_be_taken_apart():
         IndexError, match=r"unbind\(\) needs at least one dimension, got a 0-d tensor"
     ):
         mx.tensor(1.0).unbind()
+
+
+def test_each_slice_is_repeated_in_a_row(device):
+    x = on(device)
+    assert_close(x.repeat_interleave(2), np.repeat(A, 2))
+    for dim in (0, 1, -1):
+        assert_close(mx.repeat_interleave(x, 3, dim), np.repeat(A, 3, dim))
+    assert x.repeat_interleave(0, dim=1).shape == (2, 0, 4)
+    assert mx.tensor(2.0, device=device).repeat_interleave(2).tolist() == [2, 2]
+    with pytest.raises(TypeError, match=r"repeats is one int here, got a tensor of shape \(2,\)"):
+        x.repeat_interleave(mx.tensor([1, 2], device=device))
+
+
+def test_cat_leaves_out_what_is_1d_and_empty(device):
+    x, nothing = on(device), mx.zeros(0, device=device)
+    assert_close(mx.cat([nothing.double(), x, nothing], 2), A)
+    assert mx.cat([nothing, nothing]).shape == (0,)
+    assert mx.cat([nothing.double(), x.float()]).dtype == mx.float64  # its type counts

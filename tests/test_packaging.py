@@ -120,7 +120,7 @@ def test_command_minixattn_names_a_function():
     ("extra", "packages"),
     [
         ("plot", {"matplotlib"}),
-        ("data", {"scikit-learn", "Babel"}),
+        ("data", {"scikit-learn", "threadpoolctl", "Babel"}),
         ("interop", {"safetensors", "einops"}),
         ("mpi", {"mpi4py", "mpich"}),
         ("gpu12", {"cupy-cuda12x"}),

@@ -4,6 +4,7 @@ import json
 import pickle
 import struct
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -124,10 +125,33 @@ def written(path, save):
         save(file, np.ones(3))
 
 
+def zipped(path):
+    """An archive of something else than arrays."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"")
+
+
+def test_files_of_numpys_are_told_apart_and_numpy_reads_them(path):
+    for save, message in (
+        (np.save, r"an array that numpy\.save\(\) wrote. NumPy reads it:\n    x = tensor\(numpy"),
+        (np.savez, r"arrays that numpy\.savez\(\) wrote. NumPy reads it:\n    weights = \{k: "),
+    ):
+        written(path, save)
+        with pytest.raises(ValueError, match=f"not a safetensors file but {message}"):
+            mx.load(path)
+
+
+def test_the_way_to_keep_an_optimizer_is_told_and_works(path):
+    optimizer = mx.optim.Adam([mx.ones(2, requires_grad=True)])
+    with pytest.raises(TypeError, match=r"pickle\.dump\(optimizer\.state_dict\(\), file\)"):
+        mx.save({"optimizer": optimizer.state_dict()}, path)
+    state = pickle.loads(pickle.dumps(optimizer.state_dict()))
+    optimizer.load_state_dict(state)
+
+
 FOREIGN = {
-    "zip": (lambda p: written(p, np.savez), "a zip archive, as torch.save"),
+    "zip": (zipped, "a zip archive, as torch.save"),
     "pickle": (lambda p: p.write_bytes(pickle.dumps({"x": 1})), "a pickle, as older versions"),
-    "npy": (lambda p: written(p, np.save), r"an array that numpy\.save\(\) wrote"),
     "hdf5": (lambda p: p.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 50), "an HDF5 file"),
     "lfs": (lambda p: p.write_bytes(b"version https://git-lfs.github.com/spec/v1\n"), "Git LFS"),
     "text": (lambda p: p.write_bytes(b"hello, hello, hello"), "begins with b'hello, h'"),

@@ -8,6 +8,7 @@ come from one sequence and the keys and values from another, the context.
 """
 
 import math
+from typing import Annotated
 
 from ..creation import as_tensor
 from ..errors import ShapeError
@@ -20,6 +21,9 @@ from .module import Module
 from .normalization import LayerNorm, RMSNorm
 
 NORMS = {None: Identity, "layer_norm": LayerNorm, "rms_norm": RMSNorm}
+
+
+MayAttend = Annotated[object, "bool, True = may attend"]  # what a mask means, in the signature
 
 
 def split_heads(x, h):
@@ -129,7 +133,7 @@ class CrossAttention(Module):
             scores = (rf"Q K^\top \cdot {scale:g}", "(B, h, L, S)")
             self.equations = self.equations | {"scores": scores}
 
-    def forward(self, query, context=None, mask=None, *, cache=None):
+    def forward(self, query, context=None, mask: MayAttend = None, *, cache=None):
         """Look at the context.
 
         Parameters

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..engine import Node, binary, constant
-from ..errors import DTypeError
+from ..engine import Node, binary, broadcasts, constant
+from ..errors import DTypeError, broadcast_error
 from .elementwise import detached
 
 
@@ -60,6 +60,18 @@ def logical_not(input):
 def bitwise_not(input):
     """~x for bool and integer tensors."""
     return constant(np.invert(bits(input).array))
+
+
+def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether |input − other| ≤ atol + rtol |other| everywhere, as True or False."""
+    if not broadcasts(input.shape, other.shape):
+        raise broadcast_error("allclose", input.shape, other.shape)
+    return bool(np.allclose(input.array, other.array, rtol, atol, equal_nan))
+
+
+def equal(input, other):
+    """Whether both have the same shape and elements, as True or False."""
+    return input.shape == other.shape and bool((input.array == other.array).all())
 
 
 def isnan(input):

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import dtypes
 from ..engine import Node, apply, binary, broadcasts, cast, constant, lift, matched, unary
-from ..errors import broadcast_error
+from ..errors import DTypeError, broadcast_error
 from .erf import erf as erf_of_array
 
 # Arithmetic --------------------------------------------------------------------------------------
@@ -156,6 +156,11 @@ def sqrt(input):
     return unary(np.sqrt, floating(input), lambda g, y, _x: g / (2 * y))
 
 
+def rsqrt(input):
+    """y = 1 / √x; ∂L/∂x = −½ g y³."""
+    return unary(lambda x: 1 / np.sqrt(x), floating(input), lambda g, y, _x: g * (y * y * y) * -0.5)
+
+
 def sin(input):
     """y = sin x; ∂L/∂x = g cos x."""
     return unary(np.sin, floating(input), lambda g, _y, x: g * cos(x))
@@ -235,6 +240,8 @@ def where(condition, input=None, other=None):
     """
     if input is None and other is None:
         return tuple(constant(i) for i in np.nonzero(condition.array))
+    if getattr(condition, "dtype", None) != dtypes.bool_:
+        raise not_bool("where", "condition", condition, "condition != 0")
     if any(isinstance(x, Node) for x in (condition, input, other)):
         if not isinstance(other, Node):  # where(c, 1, 2) has integers: no float dtype to take on
             input = lift(input, dtypes.bool_)
@@ -249,5 +256,30 @@ def where(condition, input=None, other=None):
 
 
 def masked_fill(input, mask, value):
-    """y = value where the mask is True, else x; g passes where the mask is False."""
-    return where(mask, lift(value, input.dtype), input)
+    """y = value, in x's dtype, where the mask is True, else x; g passes where it is False."""
+    if getattr(mask, "dtype", None) != dtypes.bool_:
+        raise not_bool("masked_fill", "mask", mask, "mask == 0")
+    if not isinstance(value, Node):
+        check_range("masked_fill", value, input.dtype)
+    return where(mask, cast(lift(value, input.dtype), input.dtype), input)
+
+
+def not_bool(name, what, mask, comparison):
+    """The error for a mask of numbers, which may be meant either way round."""
+    kind = getattr(mask, "dtype", None) or f"a Python {type(mask).__name__}"
+    return DTypeError(
+        f"{name}: {what} must be bool, got {kind}: use {comparison}, or {what}.bool()."
+    )
+
+
+def check_range(name, value, dtype):
+    """Raise `DTypeError` for a number that `dtype` can only hold as another one."""
+    if dtype.kind == "b" or not isinstance(value, (int, float, np.generic)):
+        return
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    low, high = limits.min.item() if dtype.kind == "f" else limits.min, limits.max
+    if not low <= value <= high and (dtype.kind != "f" or math.isfinite(value)):
+        raise DTypeError(
+            f"{name}: {value} does not fit into {dtype}, which holds {low} to {high}: use "
+            + ('float("-inf") or finfo(x.dtype).min.' if dtype.kind == "f" else "x.float() first.")
+        )

@@ -18,7 +18,7 @@ from .shape import broadcast_to, clone, flip, permute
 
 
 class ValuesIndices(NamedTuple):
-    """What `max` and `min` along a dimension return."""
+    """What `max`, `min`, `sort` and `topk` along a dimension return."""
 
     values: object
     indices: object
@@ -40,10 +40,10 @@ def spread(g, x, dims):
     return broadcast_to(g.reshape(kept), x.shape)
 
 
-def nonempty(name, x, dims):
+def nonempty(name, x, dims, error=IndexError):
     """Raise where a reduction without a neutral element is asked of no elements."""
     if 0 in [x.shape[d] for d in dims]:
-        raise IndexError(
+        raise error(
             f"{name}() over no elements: the tensor has shape {tuple(x.shape)} and dimension(s) "
             f"{dims} are reduced. Give it at least one element there."
         )
@@ -147,21 +147,22 @@ def extreme(name, forward, input, dim, keepdim):
 @numpy_names
 def max(input, dim=None, keepdim=False):
     """The largest element; along a `dim` (values, indices); elementwise with another tensor."""
-    return select_extreme(amax, argmax, input, dim, keepdim)
+    return select_extreme("max", amax, argmax, input, dim, keepdim)
 
 
 @numpy_names
 def min(input, dim=None, keepdim=False):
     """The smallest element; along a `dim` (values, indices); elementwise with another tensor."""
-    return select_extreme(amin, argmin, input, dim, keepdim)
+    return select_extreme("min", amin, argmin, input, dim, keepdim)
 
 
-def select_extreme(whole, which, input, dim, keepdim):
+def select_extreme(name, whole, which, input, dim, keepdim):
     """`max` or `min`, in the three forms that PyTorch gives them."""
-    if dim is None:
-        return whole(input)
     if isinstance(dim, Node):
         return (maximum if whole is amax else minimum)(input, dim)
+    nonempty(name, input, reduced(input, dim), ShapeError if dim is None else IndexError)
+    if dim is None:
+        return whole(input)
     index = which(input, dim, keepdim=True)
     values = gather(input, dim, index)
     return ValuesIndices(*(t if keepdim else t.squeeze(dim) for t in (values, index)))

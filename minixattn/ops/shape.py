@@ -5,7 +5,7 @@ import numpy as np
 from .. import backend
 from ..engine import Node, apply, lift, matched, unary
 from ..errors import ShapeError
-from .arguments import axis, numpy_names, sizes
+from .arguments import axis, numpy_names, sizes, whole
 
 # One shape for another ---------------------------------------------------------------------------
 
@@ -58,16 +58,6 @@ def flatten(input, start_dim=0, end_dim=-1):
     for size in input.shape[start : end + 1]:
         n *= size
     return reshape(input, (*input.shape[:start], n, *input.shape[end + 1 :]))
-
-
-def unflatten(input, dim, sizes):
-    """Dimension `dim` as several; the inverse of `flatten`."""
-    d = axis(input, dim)
-    rest = input.shape[d + 1 :]
-    if -1 in sizes:
-        known = int(np.prod([n for n in sizes if n != -1]))
-        sizes = [input.shape[d] // known if n == -1 else n for n in sizes]
-    return reshape(input, (*input.shape[:d], *sizes, *rest))
 
 
 def squeeze(input, dim=None):
@@ -126,6 +116,11 @@ def movedim(input, source, destination):
     """Dimensions taken from `source` and put at `destination`; the others keep their order."""
     pairs = [(s,) if isinstance(s, int) else tuple(s) for s in (source, destination)]
     source, destination = ([axis(input, d) for d in p] for p in pairs)
+    if not len(source) == len(destination) == len(set(source)) == len(set(destination)):
+        raise ShapeError(
+            f"movedim: source {pairs[0]} and destination {pairs[1]} must name equally many "
+            f"dimensions of a tensor of shape {tuple(input.shape)}, none of them twice."
+        )
     order = [d for d in range(input.ndim) if d not in source]
     for d, s in sorted(zip(destination, source)):
         order.insert(d, s)
@@ -148,6 +143,8 @@ def T(input):
 def flip(input, *given, dims=None, dim=None):
     """A copy with the elements in reverse order along `dims`; ∂L/∂x flips g."""
     dims = tuple(axis(input, d) for d in sizes(given, dim if dims is None else dims))
+    if len(set(dims)) < len(dims):
+        raise ShapeError(f"flip: {dims} names a dimension of shape {tuple(input.shape)} twice.")
     return unary(lambda x: np.flip(x, dims).copy(), input, lambda g, _y, _x: flip(g, dims))
 
 
@@ -200,28 +197,59 @@ def tile(input, *given, dims=None):
     return repeat(input, (1,) * (input.ndim - len(dims)) + dims)
 
 
-# Joining and parting -----------------------------------------------------------------------------
+@numpy_names
+def repeat_interleave(input, repeats, dim=None):
+    """Each slice along `dim` `repeats` times in a row; of the flattened tensor where None.
+
+    y = x[⌊i / repeats⌋]; ∂L/∂x sums g over the copies.
+    """
+    if isinstance(repeats, Node) and repeats.ndim:
+        raise TypeError(
+            f"repeat_interleave: repeats is one int here, got a tensor of shape {repeats.shape}: "
+            f"index with the positions wanted, as in x[[0, 0, 1]]."
+        )
+    n = whole(repeats)
+    if n < 0:
+        raise ShapeError(f"repeat_interleave: repeats must not be negative, got {n}.")
+    if dim is None or not input.ndim:
+        input, dim = reshape(input, -1), dim or 0
+    d = axis(input, dim)
+    shape = (*input.shape[: d + 1], n, *input.shape[d + 1 :])
+    return flatten(broadcast_to(unsqueeze(input, d + 1), shape), d, d + 1)
+
+
+# Joining -----------------------------------------------------------------------------------------
 
 
 @numpy_names
 def cat(tensors, dim=0):
-    """The tensors end to end along `dim`; each gets its own stretch of g back."""
+    """The tensors end to end along `dim`; each gets its own stretch of g back.
+
+    One of shape (0,) holds nothing and is left out, so that a loop may begin with `tensor([])`.
+    """
     tensors = alike("cat", tensors)
-    d = axis(tensors[0], dim)
+    k = next((i for i, t in enumerate(tensors) if t.shape != (0,)), 0)
+    d, first = axis(tensors[k], dim), tensors[k]
+    pieces, end = [], 0
     for i, t in enumerate(tensors):
-        if t.ndim != tensors[0].ndim or any(
-            m != n for k, (m, n) in enumerate(zip(t.shape, tensors[0].shape)) if k != d
-        ):
+        if t.shape != (0,) and not same_but(d, t.shape, first.shape):
             raise ShapeError(
-                f"cat along dim {dim}: tensor 0 has shape {tensors[0].shape} and tensor {i} "
+                f"cat along dim {dim}: tensor {k} has shape {first.shape} and tensor {i} "
                 f"{t.shape}; they may differ in dim {dim} only."
             )
-    ends = np.cumsum([t.shape[d] for t in tensors]).tolist()
-    pieces = [slice(end - t.shape[d], end) for end, t in zip(ends, tensors)]
+        start, end = end, end + (0 if t.shape == (0,) else t.shape[d])
+        pieces.append(slice(start, end))
     return apply(
-        lambda *arrays: np.concatenate(arrays, d), tensors,
-        *[lambda g, *_, p=p: g[(slice(None),) * d + (p,)] for p in pieces],
+        lambda *arrays: np.concatenate([a for a in arrays if a.shape != (0,)] or arrays, d),
+        tensors,
+        *[lambda g, *_, p=p, s=t.shape: g[(slice(None),) * d + (p,)].reshape(s)
+          for p, t in zip(pieces, tensors)],
     )  # fmt: skip
+
+
+def same_but(d, a, b):
+    """Whether two shapes, not those of scalars, differ in dimension d at most."""
+    return len(a) == len(b) > d and a[:d] == b[:d] and a[d + 1 :] == b[d + 1 :]
 
 
 @numpy_names
@@ -253,39 +281,3 @@ def alike(name, tensors):
             tensors[0], tensors[i] = matched(tensors[0], t)
         tensors = [matched(t, tensors[0])[0] for t in tensors]
     return tuple(tensors)
-
-
-@numpy_names
-def split(tensor, split_size_or_sections, dim=0):
-    """Views along `dim`: pieces of one size (the last may be smaller), or of the sizes listed."""
-    d = axis(tensor, dim)
-    n, step = tensor.shape[d], split_size_or_sections
-    if isinstance(step, int):
-        if step <= 0:
-            raise ShapeError(f"split size must be positive, got {step}.")
-        step = [min(step, n - i) for i in range(0, n, step)] or [0]
-    if sum(step) != n:
-        raise ShapeError(
-            f"split: the sizes {tuple(step)} add up to {sum(step)}, but dim {dim} of a tensor of "
-            f"shape {tensor.shape} has {n}."
-        )
-    ends = np.cumsum(step).tolist()
-    return tuple(tensor[(slice(None),) * d + (slice(e - s, e),)] for s, e in zip(step, ends))
-
-
-@numpy_names
-def chunk(input, chunks, dim=0):
-    """Views along `dim`: at most `chunks` pieces of one size, the last one smaller."""
-    n = input.shape[axis(input, dim)]
-    if chunks < 1:
-        raise ShapeError(f"chunk() makes at least 1 piece, got chunks={chunks}.")
-    return split(input, max(-(-n // chunks), 1), dim)
-
-
-@numpy_names
-def unbind(input, dim=0):
-    """The slices along `dim`, as a tuple of tensors without it."""
-    d = axis(input, dim)
-    if not input.ndim:
-        raise IndexError("unbind() needs at least one dimension, got a 0-d tensor.")
-    return tuple(input[(slice(None),) * d + (i,)] for i in range(input.shape[d]))

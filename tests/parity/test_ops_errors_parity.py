@@ -39,6 +39,12 @@ t.softmax(x); x.softmax(); t.sum(x, foo=1); x.transpose(0); x.reshape(2.0, 3); x
 x.float(1); t.full((2,)); t.stack(x, 5); x.size(2); x.take_along_dim(t.tensor([0]), 1);
 x.broadcast_to((3, 3)); t.bmm(t.ones(2, 2, 3), t.ones(3, 3, 2));
 t.ones(2, 3) @ t.ones(2, 3).half(); x.swapaxes(0, 2); x.tril().backward();
+x.masked_fill(t.ones(2, 3).long(), 1); t.where(t.ones(2, 3), x, x);
+x.half().masked_fill(x > 0, -1e9); t.tensor([1, 2]).masked_fill(t.tensor([True, False]), -t.inf);
+"a" in x; None in x; x.split([-1, 3]); x.split(2.0); x.chunk(2.0); x.unflatten(1, (-1, -1));
+x.unflatten(1, (0, -1)); x.movedim((0, 0), (0, 1)); t.zeros(0).max(); t.eye(-1); t.arange(t.nan);
+x.flip((0, 0)); t.manual_seed("a"); t.nn.functional.normalize(t.zeros(2)); x.topk(4);
+t.tensor([1, 2]).norm(); x.repeat_interleave(-1, 1); t.allclose(x, t.ones(4));
 x.requires_grad_(False) and (x * 1).requires_grad_(False)
 """
 

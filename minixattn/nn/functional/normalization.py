@@ -10,8 +10,9 @@ import numpy as np
 
 from ...engine import apply, unary
 from ...errors import DTypeError, ShapeError
-from ...ops.elementwise import abs, maximum, pow, where
-from ...ops.reduction import amax, mean, sum
+from ...ops.elementwise import maximum
+from ...ops.norm import norm
+from ...ops.reduction import mean
 from .checks import tensors
 
 
@@ -92,7 +93,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
 def normalize(input, p=2.0, dim=1, eps=1e-12):
     """y = x / max(‖x‖ₚ, ε), the norm along `dim`."""
     check_float("normalize", input)
-    return input / maximum(norm(input, p, dim), eps)
+    return input / maximum(norm(input, p, dim, keepdim=True), eps)
 
 
 # What they are made of ---------------------------------------------------------------------------
@@ -147,29 +148,6 @@ def affine(input, weight, bias):
     return apply(
         lambda x, w, b: x * w + b, (input, weight, bias),
         lambda g, _y, _x, w, _b: g * w, lambda g, _y, x, _w, _b: g * x, lambda g, *_: g,
-    )  # fmt: skip
-
-
-def norm(input, p, dim):
-    """‖x‖ₚ = (Σ |x|ᵖ)^(1/p), the dimension kept; a vector of zeros has gradient 0."""
-    if p == math.inf:
-        return amax(abs(input), dim, keepdim=True)
-    if p == 1:
-        return sum(abs(input), dim, keepdim=True)
-    if p == 2:
-        return euclidean_norm(input, dim)
-    if p <= 0:
-        raise ValueError(f"normalize: p must be positive, got {p}.")
-    powers = sum(pow(abs(input), p), dim, keepdim=True)
-    zero = powers == 0
-    return where(zero, 0.0, pow(where(zero, 1.0, powers), 1 / p))
-
-
-def euclidean_norm(input, dim):
-    """y = √Σ x²; ∂L/∂x = g x / y."""
-    return unary(
-        lambda x: np.sqrt((x * x).sum(axis=dim, keepdims=True)), input,
-        lambda g, y, x: g * x / where(y == 0, 1.0, y),
     )  # fmt: skip
 
 
