@@ -1,6 +1,7 @@
 """Keys and values that a decoder keeps: the full pass, one token at a time."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -232,3 +233,13 @@ def test_a_cache_stays_on_its_device(stand_in):
     cache.append(mx.ones(1, 1, 2, 3, device="cuda"), mx.ones(1, 1, 2, 3, device="cuda"))
     with pytest.raises(mx.DeviceError, match="keys on cuda, but the new ones are on cpu"):
         cache.append(mx.ones(1, 1, 2, 3), mx.ones(1, 1, 2, 3))
+
+
+def test_a_cache_can_be_pickled_with_what_it_holds():
+    layer = mx.nn.CrossAttention(8, num_heads=2)
+    x, cache = mx.randn(2, 3, 8), mx.nn.KVCache()
+    with mx.no_grad():
+        layer(x, x, cache=cache)
+        again = pickle.loads(pickle.dumps(cache))
+        assert len(again) == 3
+        assert_close(layer(x, cache=again)[0], layer(x, cache=cache)[0], 0, 0)

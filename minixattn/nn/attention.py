@@ -102,8 +102,8 @@ class CrossAttention(Module):
         "V": (r"V = c W_V", "(B, h_kv, S, d_v)"),
         "scores": (r"\frac{Q K^\top}{\sqrt{d_k}}", "(B, h, L, S)"),
         "capped": (r"m \tanh(\mathrm{scores} / m)", "(B, h, L, S)"),
-        "masked": (r"-\infty \text{ where forbidden}", "(B, h, L, S)"),
-        "weights": (r"A = \operatorname{softmax}(\mathrm{masked})", "(B, h, L, S)"),
+        "masked": (r"\mathrm{scores},\; -\infty \text{ where forbidden}", "(B, h, L, S)"),
+        "weights": (r"A = \operatorname{softmax}(\mathrm{scores})", "(B, h, L, S)"),
         "heads": (r"A V", "(B, h, L, d_v)"),
         "output": (r"\operatorname{concat}(A_1 V_1, …, A_h V_h)\, W_O", "(B, L, D_o)"),
     }

@@ -12,6 +12,10 @@ from ..engine import is_grad_enabled
 from ..errors import DeviceError, DTypeError, GraphError, ShapeError
 
 
+def nothing():
+    """A dead weak reference: what it referred to is gone, or never was."""
+
+
 class KVCache:
     """The keys and values of one layer, to which each call adds those of its context.
 
@@ -55,7 +59,10 @@ class KVCache:
     def __init__(self):
         self._keys = self._values = None  # these have room for more than is held
         self._length = 0
-        self._layer = self._context = lambda: None  # weak references, which a copy may share
+        self._layer = self._context = nothing  # weak references, which a copy may share
+
+    def __getstate__(self):
+        return vars(self) | {"_layer": nothing, "_context": nothing}  # weak references stay here
 
     def __len__(self):
         return self._length

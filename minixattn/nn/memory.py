@@ -66,8 +66,8 @@ class PersistentMemoryAttention(CrossAttention):
         "K": ("[c W_K; P_k]", "(B, h, S + N, d_k)"),
         "V": ("[c W_V; P_v]", "(B, h, S + N, d_v)"),
         "scores": (r"\frac{Q K^\top}{\sqrt{d_k}}", "(B, h, L, S + N)"),
-        "masked": (r"-\infty \text{ where forbidden}", "(B, h, L, S + N)"),
-        "weights": (r"A = \operatorname{softmax}(\mathrm{masked})", "(B, h, L, S + N)"),
+        "masked": (r"\mathrm{scores},\; -\infty \text{ where forbidden}", "(B, h, L, S + N)"),
+        "weights": (r"A = \operatorname{softmax}(\mathrm{scores})", "(B, h, L, S + N)"),
         "heads": ("A V", "(B, h, L, d_v)"),
         "output": (r"\operatorname{concat}(A V) W_O", "(B, L, D_o)"),
     }

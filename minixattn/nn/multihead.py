@@ -76,7 +76,7 @@ class MultiheadAttention(Module):
         "V": (r"V = \mathrm{value}\, W_V", "(B, h, S, d)"),
         "scores": (r"\frac{Q K^\top}{\sqrt{d}}", "(B, h, L, S)"),
         "masked": (r"\mathrm{scores} + \mathrm{mask}", "(B, h, L, S)"),
-        "weights": (r"A = \operatorname{softmax}(\mathrm{masked})", "(B, h, L, S)"),
+        "weights": (r"A = \operatorname{softmax}(\mathrm{scores})", "(B, h, L, S)"),
         "heads": (r"A V", "(B, h, L, d)"),
         "output": (r"\operatorname{concat}(A_1 V_1, …, A_h V_h)\, W_O", "(B, L, E)"),
     }
@@ -158,15 +158,15 @@ class MultiheadAttention(Module):
         output = self.out_proj(merge_heads(steps.output))
 
         weights = steps.weights
+        note(self, query=query, key=key, value=value, Q=Q, K=K, V=V, scores=steps.scores,
+             masked=steps.masked, weights=weights, heads=steps.output,
+             output=output)  # fmt: skip
         if need_weights and average_attn_weights:
             weights = weights.mean(1)
         if not batched:
             output, weights = output.squeeze(0), weights.squeeze(0)
         elif not self.batch_first:
             output = output.transpose(0, 1)
-        note(self, query=query, key=key, value=value, Q=Q, K=K, V=V, scores=steps.scores,
-             masked=steps.masked, weights=steps.weights, heads=steps.output,
-             output=output)  # fmt: skip
         return output, weights if need_weights else None
 
     def project(self, query, key, value):
