@@ -79,6 +79,7 @@ class MultiheadAttention(Module):
         "weights": (r"A = \operatorname{softmax}(\mathrm{scores})", "(B, h, L, S)"),
         "heads": (r"A V", "(B, h, L, d)"),
         "output": (r"\operatorname{concat}(A_1 V_1, …, A_h V_h)\, W_O", "(B, L, E)"),
+        "returned": (r"\text{output, laid out as the query came}", "(…, E)"),
     }
 
     def __init__(self, embed_dim, num_heads, dropout=0.0, bias=True, add_bias_kv=False,
@@ -157,16 +158,16 @@ class MultiheadAttention(Module):
         steps = attention_steps(Q, K, V, mask, self.dropout if self.training else 0.0)
         output = self.out_proj(merge_heads(steps.output))
 
-        weights = steps.weights
-        note(self, query=query, key=key, value=value, Q=Q, K=K, V=V, scores=steps.scores,
-             masked=steps.masked, weights=weights, heads=steps.output,
-             output=output)  # fmt: skip
+        weights, merged = steps.weights, output
         if need_weights and average_attn_weights:
             weights = weights.mean(1)
         if not batched:
             output, weights = output.squeeze(0), weights.squeeze(0)
         elif not self.batch_first:
             output = output.transpose(0, 1)
+        note(self, query=query, key=key, value=value, Q=Q, K=K, V=V, scores=steps.scores,
+             masked=steps.masked, weights=steps.weights, heads=steps.output, output=merged,
+             returned=output)  # fmt: skip
         return output, weights if need_weights else None
 
     def project(self, query, key, value):

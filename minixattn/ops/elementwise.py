@@ -158,7 +158,10 @@ def sqrt(input):
 
 def rsqrt(input):
     """y = 1 / √x; ∂L/∂x = −½ g y³."""
-    return unary(lambda x: 1 / np.sqrt(x), floating(input), lambda g, y, _x: g * (y * y * y) * -0.5)
+    return unary(
+        lambda x: x.dtype.type(1) / np.sqrt(x), floating(input),
+        lambda g, y, _x: g * (y * y * y) * -0.5,
+    )  # fmt: skip
 
 
 def sin(input):
