@@ -11,6 +11,7 @@ import sys
 import numpy
 
 from .errors import DeviceError
+from .pending import answer
 
 
 class device(str):
@@ -84,7 +85,10 @@ def to_device(array, name):
     target = library(name)
     if namespace(array) is target:
         return array
-    return target.asarray(array) if target is not numpy else array.get()
+    if target is not numpy:
+        return target.asarray(array)
+    answer()
+    return array.get()
 
 
 def scatter_add(target, index, values):

@@ -1,15 +1,14 @@
-"""The walk back: from outputs to every tensor that wants a gradient."""
+"""Gradients asked for and delivered: `backward` and `grad`, around the walk of `walk.py`."""
 
-from operator import attrgetter
+from contextlib import contextmanager
 
 import numpy as np
 
 from . import backend
-from .changes import changed_since, changing, check_unchanged
-from .engine import Node, cast, constant, enable_grad, lift, no_grad, same_device
+from .changes import changing
+from .engine import Node, cast, constant, lift, same_device
 from .errors import DTypeError, GraphError, ShapeError
-
-_by_age = attrgetter("order")
+from .walk import fit, walk
 
 
 def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
@@ -27,9 +26,10 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
     taken = {id(g if backend.is_array(g) else g.array) for g in given}
     found = walk(outputs, given, None, retain_graph, create_graph)
     for x in found:
-        check_leaf(x)
+        if x.grad is not None or x.array.dtype.kind != "f":
+            check_leaf(x)
     for x, g in found.items():
-        g = private(g, taken)
+        g = private(fit(g, x.array), taken)
         if x.grad is None:
             x.grad = constant(g) if backend.is_array(g) else g
         elif create_graph or x.grad.requires_grad:
@@ -72,7 +72,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
         if x.dtype.kind != "f":
             check_leaf(x)
     given = seeds(outputs, weights, create_graph)
-    found = walk(outputs, given, set(inputs), retain_graph, create_graph)
+    with retained(inputs):
+        found = walk(outputs, given, set(inputs), retain_graph, create_graph)
     result = []
     for i, x in enumerate(inputs):
         g = found.get(x)
@@ -83,8 +84,22 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
                 f"inputs[{i}] of shape {x.shape} was not used to compute the outputs. "
                 f"Pass allow_unused=True to get None for it."
             )
+        g = g if g is None else fit(g, x.array)
         result.append(constant(g) if backend.is_array(g) else g)
     return tuple(result)
+
+
+@contextmanager
+def retained(results):
+    """Inside the block these results keep their gradients, so an operation sees who wants one."""
+    marked = [x for x in results if not x.retains_grad]
+    for x in marked:
+        x.retains_grad = True
+    try:
+        yield
+    finally:
+        for x in marked:
+            x.retains_grad = False
 
 
 def check_leaf(x):
@@ -146,95 +161,6 @@ def weight(g, x):
         )
     g, _ = same_device((g, x), None)
     return cast(g, x.dtype)
-
-
-def walk(outputs, gradients, wanted, retain_graph, create_graph):
-    """Send gradients back from `outputs`, newest operation first.
-
-    Returns {tensor: gradient} for the leaves and for the `wanted` or retained results. The
-    gradients are arrays, or Tensors where `create_graph` asks for differentiable ones.
-    """
-    retain_graph = create_graph if retain_graph is None else retain_graph
-    nodes = history(outputs)
-    useful = None if wanted is None else reaching(nodes, wanted)
-    stale = bool(nodes) and changed_since(nodes[0])
-    flow, kept = {}, {}
-    for x, g in zip(outputs, gradients):
-        flow[x] = flow[x] + g if x in flow else g
-    with enable_grad() if create_graph else no_grad():
-        while nodes:
-            node = nodes.pop()
-            g = flow.pop(node, None)
-            if g is None:
-                continue
-            if node.retains_grad or (wanted is not None and node in wanted):
-                kept[node] = g
-            if stale:
-                check_unchanged(node)
-            pass_back(node, g, flow, useful, create_graph)
-            if not retain_graph:
-                node.inputs = None  # used up
-    kept.update(flow)
-    return kept
-
-
-def pass_back(node, g, flow, useful, create_graph):
-    """One step of the chain rule: add what `node` owes to each of its inputs."""
-    inputs, derivatives = node.inputs, node.derivatives
-    if create_graph:
-        values = (g, node, *inputs)
-    else:
-        values = (g, node.array, *[x.array for x in inputs])
-    if type(derivatives) is not tuple:
-        derivatives = [lambda *_, d=d: d for d in derivatives(*values)]
-    for x, derivative in zip(inputs, derivatives):
-        if derivative is None or not x.requires_grad or not (useful is None or x in useful):
-            continue
-        d = derivative(*values)
-        if d.shape != x.array.shape or d.dtype is not x.array.dtype:
-            d = fit(d, x.array)
-        flow[x] = flow[x] + d if x in flow else d
-
-
-def fit(d, x):
-    """A gradient brought to the shape and dtype of its input: the derivative of broadcasting.
-
-    Where x was repeated along a dimension, every copy has its say: they are summed.
-    """
-    if d.shape != x.shape:
-        extra = d.ndim - x.ndim
-        stretched = [i + extra for i, n in enumerate(x.shape) if d.shape[i + extra] != n]
-        d = d.sum(axis=(*range(extra), *stretched), keepdims=True).reshape(x.shape)
-    if d.dtype != x.dtype:
-        d = d.astype(x.dtype) if backend.is_array(d) else d.to(x.dtype)
-    return d
-
-
-def history(outputs):
-    """All recorded operations that led to `outputs`, oldest first."""
-    nodes = list(dict.fromkeys(x for x in outputs if x.derivatives is not None))
-    seen = set(nodes)
-    for node in nodes:  # grows while it is read
-        if node.inputs is None:
-            raise GraphError(
-                "this graph was already used by backward(), which frees it. Run the forward pass "
-                "again, or call backward(retain_graph=True) the first time."
-            )
-        for x in node.inputs:
-            if x.derivatives is not None and x not in seen:
-                seen.add(x)
-                nodes.append(x)
-    nodes.sort(key=_by_age)
-    return nodes
-
-
-def reaching(nodes, wanted):
-    """The tensors that depend on one of `wanted`; gradients need to flow through these only."""
-    useful = set(wanted)
-    for node in nodes:
-        if any(x in useful for x in node.inputs):
-            useful.add(node)
-    return useful
 
 
 def private(g, taken):

@@ -5,7 +5,9 @@ its time; a walk back through an operation that is older than a change of what i
 give a wrong gradient, so it is an error.
 """
 
+import inspect
 import weakref
+from itertools import chain, repeat
 
 from . import backend
 from .engine import clock, is_grad_enabled, name_of
@@ -36,6 +38,15 @@ def changed_since(node):
     return _last[0] > node.order
 
 
+def names_of(function):
+    """The names of a derivative's arguments; that of `*inputs` is for all that follow."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount]
+    if not code.co_flags & inspect.CO_VARARGS:
+        return names
+    return chain(names, repeat(code.co_varnames[code.co_argcount + code.co_kwonlyargcount]))
+
+
 def check_unchanged(node):
     """Raise `GraphError` if an array that a derivative of `node` looks at was changed since."""
     values = (None, node, *node.inputs)
@@ -45,8 +56,7 @@ def check_unchanged(node):
     for x, derivative in zip(node.inputs, derivatives):
         if derivative is None or not x.requires_grad:
             continue
-        names = derivative.__code__.co_varnames[: derivative.__code__.co_argcount]
-        for name, value in zip(names, values):
+        for name, value in zip(names_of(derivative), values):
             if value is None or name.startswith("_"):
                 continue
             when, memory = _changed.get(id(backend.owner(value.array)), (0, None))

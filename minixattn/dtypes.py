@@ -43,6 +43,8 @@ def set_default_dtype(dtype):
 
 def resolve(dtype):
     """The `numpy.dtype` for a dtype or its name; an unknown one lists the known ones."""
+    if isinstance(dtype, np.dtype) and dtype in SUPPORTED:
+        return dtype
     known = [str(d) for d in SUPPORTED]
     try:
         found = None if dtype is None or isinstance(dtype, str) else np.dtype(dtype)

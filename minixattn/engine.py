@@ -16,37 +16,38 @@ the numbers of all that it used, so when its turn comes, all its users have repo
 """
 
 import itertools
-import threading
-from contextlib import ContextDecorator
+from functools import wraps
 
 import numpy as np
 
 from . import backend, dtypes
 from .errors import DeviceError, DTypeError, broadcast_error
+from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled, silenced
+
+__all__ = [
+    "Node", "apply", "binary", "cast", "clock", "constant", "enable_grad", "is_grad_enabled",
+    "lift", "matched", "name_of", "no_grad", "operation", "record", "same", "same_device",
+    "set_grad_enabled", "tapes", "unary",
+]  # fmt: skip
 
 tapes = []  # functions (result, forward, inputs) that are told of every operation; see tracing.py
 clock = itertools.count(1)
-_new = object.__new__
-
-
-class _Mode(threading.local):
-    grad = True
-
-
-_mode = _Mode()
+_new, _array = object.__new__, np.ndarray
+_names = {}  # of operations whose derivatives do not tell
 
 
 class Node:
     """What every tensor is to the engine: an array, and how it came about.
 
     A leaf (made by the user) has `derivatives` None; a result keeps its `inputs` and their
-    `derivatives` until `backward()` has used them. References point from results to inputs only,
-    so a graph dies with its last result, without the garbage collector.
+    `derivatives` until `backward()` has used them, knows whether broadcasting may have `stretched`
+    an input, and holds the gradient it is `owed` during a walk back. References point from results
+    to inputs only, so a graph dies with its last result, without the garbage collector.
     """
 
     __slots__ = (
-        "array", "requires_grad", "grad", "inputs", "derivatives", "order", "retains_grad",
-        "__weakref__",
+        "array", "requires_grad", "grad", "inputs", "derivatives", "stretched", "order", "owed",
+        "retains_grad", "__weakref__",
     )  # fmt: skip
 
     kind = None  # the class that an operation returns; Tensor sets it
@@ -75,7 +76,7 @@ def apply(forward, inputs, *derivatives):
 
 
 def unary(forward, x, derivative):
-    """`apply` for one input."""
+    """`apply` for one input, where the derivative is of the input's very shape."""
     if not isinstance(x, Node):
         return forward(only_arrays(forward, derivative, x))
     return record(forward(x.array), (x,), (derivative,), forward)
@@ -102,7 +103,56 @@ def binary(forward, a, b, *derivatives):
             name = name_of(derivatives) or forward.__name__
             raise broadcast_error(name, a.array.shape, b.array.shape) from None
         raise
-    return record(array, (a, b), derivatives, forward)
+    return record(array, (a, b), derivatives, forward, a.array.shape != b.array.shape)
+
+
+def operation(forward, name=None):
+    """Turn a function that returns two derivatives into the operation that they belong to:
+
+        @operation(np.multiply)
+        def mul(input, other):
+            return lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a
+
+    is `mul(input, other) = binary(np.multiply, input, other, …)`, made once instead of at every
+    call. Arithmetic is what graphs of small tensors consist of, so `record` is written out here.
+    """
+
+    def make(function):
+        derivatives = function(None, None)
+        _names[derivatives] = name or function.__name__
+
+        @wraps(function)
+        def run(input, other):
+            a, b = input, other
+            if not (isinstance(a, Node) and isinstance(b, Node) and a.array.dtype is b.array.dtype):
+                return binary(forward, a, b, *derivatives)
+            x, y = a.array, b.array
+            try:
+                array = forward(x, y)
+            except (ValueError, TypeError):
+                return binary(forward, a, b, *derivatives)  # which knows how to explain it
+            if tapes or silenced or not (a.requires_grad or b.requires_grad):
+                return record(array, (a, b), derivatives, forward, x.shape != y.shape)
+            out = _new(Node.kind)
+            out.array = array if type(array) is _array else whole(array)
+            out.grad = None
+            out.retains_grad = False
+            out.requires_grad = True
+            out.inputs = a, b
+            out.derivatives = derivatives
+            out.stretched = x.shape != y.shape
+            out.owed = None
+            out.order = next(clock)
+            return out
+
+        return run
+
+    return make
+
+
+def same(g, *_):
+    """The derivative of an operation that hands its gradient on as it is."""
+    return g
 
 
 def broadcasts(a, b):
@@ -120,27 +170,37 @@ def only_arrays(forward, derivatives, x):
     )
 
 
-def record(array, inputs, derivatives, forward=None):
-    """A new tensor holding `array`, which remembers its inputs if any of them wants a gradient."""
+def record(array, inputs, derivatives, forward=None, stretched=None):
+    """A new tensor holding `array`, which remembers its inputs if any of them wants a gradient.
+
+    `stretched` says whether a derivative may come out larger than its input, by broadcasting.
+    """
     out = _new(Node.kind)
-    out.array = np.asarray(array) if isinstance(array, np.generic) else array
+    out.array = array if type(array) is _array else whole(array)
     out.grad = None
     out.retains_grad = False
     if tapes:
         for tape in tapes:
             tape(out, forward, inputs)
-    if _mode.grad:
+    if not silenced or is_grad_enabled():
         for x in inputs:
             if x.requires_grad:
                 out.requires_grad = True
                 out.inputs = inputs
                 out.derivatives = derivatives
+                out.stretched = stretched
+                out.owed = None
                 out.order = next(clock)
                 return out
     out.requires_grad = False
     out.inputs = ()
     out.derivatives = None
     return out
+
+
+def whole(array):
+    """What an operation returned, as an array: NumPy makes numbers of 0-d ones."""
+    return np.asarray(array) if isinstance(array, np.generic) else array
 
 
 def constant(array):
@@ -171,6 +231,8 @@ def cast(x, dtype):
 
 def matched(a, b):
     """Both operands as Tensors of their common dtype; a number takes on the tensor's kind."""
+    if type(b) in (float, int) and isinstance(a, Node) and a.array.dtype.kind == "f":
+        return a, constant(a.array.dtype.type(b))
     if not isinstance(a, Node):
         a = lift(a, b.array.dtype if isinstance(b, Node) else None)
     b = lift(b, a.array.dtype)
@@ -205,64 +267,7 @@ def name_of(derivatives):
     """The operation's name, read off its derivative: the function that it was written in."""
     if callable(derivatives):
         derivatives = (derivatives,)
+    if derivatives in _names:
+        return _names[derivatives]
     known = [d for d in derivatives or () if d is not None]
     return known[0].__qualname__.partition(".")[0] if known else ""
-
-
-# Grad mode ---------------------------------------------------------------------------------------
-
-
-def is_grad_enabled():
-    """Whether operations of this thread are being recorded."""
-    return _mode.grad
-
-
-class set_grad_enabled(ContextDecorator):
-    """Switch recording on or off for this thread: a call, a `with` block or a decorator."""
-
-    def __init__(self, mode):
-        self.mode, self.before = bool(mode), _mode.grad
-        _mode.grad = self.mode
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        _mode.grad = self.before
-
-    def __call__(self, function):
-        _mode.grad = self.before
-        return super().__call__(function)
-
-    def _recreate_cm(self):
-        return type(self)(self.mode)
-
-
-class _Within(ContextDecorator):
-    mode = None
-
-    def __new__(cls, function=None):
-        within = super().__new__(cls)
-        return within if function is None else within(function)  # @no_grad without parentheses
-
-    def __enter__(self):
-        self.before, _mode.grad = _mode.grad, self.mode
-        return self
-
-    def __exit__(self, *error):
-        _mode.grad = self.before
-
-    def _recreate_cm(self):
-        return type(self)()
-
-
-class no_grad(_Within):
-    """`with no_grad():` or `@no_grad()`: nothing inside is recorded, in this thread."""
-
-    mode = False
-
-
-class enable_grad(_Within):
-    """`with enable_grad():` records again inside a `no_grad` block."""
-
-    mode = True

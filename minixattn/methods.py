@@ -32,9 +32,8 @@ class Methods:
     __slots__ = ()
 
     # Arithmetic and comparison
-    add = __add__ = __radd__ = e.add
-    sub = subtract = __sub__ = e.sub
-    __rsub__ = e.rsub
+    add, __add__, __radd__ = e.add, e.plus, e.plus
+    sub, subtract, __sub__, __rsub__ = e.sub, e.sub, e.minus, e.rsub
     mul = multiply = __mul__ = __rmul__ = e.mul
     div = divide = true_divide = __truediv__ = e.div
     __rtruediv__ = e.rdiv

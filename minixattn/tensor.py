@@ -13,6 +13,7 @@ from .inplace import InPlace
 from .methods import Methods, comparable
 from .ops import parting
 from .ops import shape as shapes
+from .pending import answer, questions
 from .printing import Made, text
 
 
@@ -118,10 +119,14 @@ class Tensor(Methods, InPlace, engine.Node):
             raise ShapeError(
                 f"item() needs a tensor of one element, got shape {self.shape}: use .tolist()."
             )
+        if questions:
+            answer()
         return self.array.item()
 
     def tolist(self):
         """The values as nested lists of Python numbers."""
+        if questions:
+            answer()
         return self.array.tolist()
 
     def __dlpack__(self, **options):
@@ -169,7 +174,7 @@ class Tensor(Methods, InPlace, engine.Node):
             raise DTypeError(
                 f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()."
             )
-        return bool(self.array)
+        return bool(self.item())
 
     def __float__(self):
         return float(self.item())

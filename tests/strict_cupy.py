@@ -4,13 +4,16 @@ It wraps NumPy arrays behind CuPy's surface, so the code paths of `device="cuda"
 GPU. What a GPU would refuse is refused here: an implicit copy to NumPy, an operation that mixes
 its arrays with NumPy's (0-d ones too), and every function that CuPy lacks. Like CuPy's, its
 results are always arrays, never scalars, and a Python number never widens one of them.
+
+Every moment at which a program would wait for the GPU is counted (`waits`).
 """
 
+import contextlib
 import functools
 import types
 
 import numpy as np
-from strict_cupy_array import bare, call, index, ndarray, refuse
+from strict_cupy_array import around, bare, call, index, ndarray, refuse, waits
 from strict_cupy_names import FUNCTIONS, UFUNCS
 
 
@@ -24,6 +27,14 @@ def asarray(a, dtype=None):
 def array(a, dtype=None, copy=True):
     out = asarray(a, dtype)
     return out.copy() if copy and out is a else out
+
+
+@contextlib.contextmanager
+def no_waiting():
+    """Fail if the host waits for the GPU inside, by `item()`, `if x.any()` and the like."""
+    waits.clear()
+    yield
+    assert not waits, f"the host waited for the GPU: {waits}"
 
 
 def asnumpy(a):
@@ -63,7 +74,7 @@ class Generator:
 def add_at(a, indices, b=None):
     if not isinstance(a, ndarray):
         refuse(type(a))
-    np.add.at(a._array, index(indices), bare(b))
+    np.add.at(a._array, around(index(indices), a.shape), bare(b))
 
 
 def module():

@@ -5,10 +5,16 @@ import types
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
-from strict_cupy_names import FUNCTIONS, METHODS, UFUNCS
+from strict_cupy_names import FUNCTIONS, METHODS, UFUNCS, WAITING
 
 SCALARS = (bool, int, float, complex, np.generic)
 ARRAY_PRIORITY = 100
+waits = []  # every moment at which a program would have to wait for the GPU, by name
+
+
+def waiting(what):
+    """Note that the host waits here until the GPU has worked off its queue."""
+    waits.append(what)
 
 
 def refuse(kind):
@@ -88,12 +94,15 @@ class ndarray(NDArrayOperatorsMixin):
 
     def get(self):
         """A copy on the host, the one way out."""
+        waiting("get()")
         return self._array.copy()
 
     def item(self):
+        waiting("item()")
         return self._array.item()
 
     def tolist(self):
+        waiting("tolist()")
         return self._array.tolist()
 
     def fill(self, value):
@@ -138,7 +147,9 @@ class ndarray(NDArrayOperatorsMixin):
         return call(func, *args, **kwargs)
 
     def __getitem__(self, key):
-        key = index(key)
+        key = around(index(key), self.shape)
+        if by_mask(key):  # how many elements there are is for the GPU to say
+            waiting("x[mask]")
         value = self._array[key]
         if isinstance(value, np.generic):  # CuPy's is a view of no dimensions, not a copy
             value = self._array[(*(key if isinstance(key, tuple) else (key,)), ...)]
@@ -147,7 +158,10 @@ class ndarray(NDArrayOperatorsMixin):
     def __setitem__(self, key, value):
         if not isinstance(value, (ndarray, *SCALARS)):
             refuse(type(value))
-        self._array[index(key)] = bare(value)
+        key, value = around(index(key), self.shape), bare(value)
+        if by_mask(key) and np.ndim(value):
+            waiting("x[mask] = array")
+        self._array[key] = value
 
     def __iter__(self):
         if not self.ndim:
@@ -158,21 +172,27 @@ class ndarray(NDArrayOperatorsMixin):
         return len(self._array)
 
     def __bool__(self):
+        waiting("bool()")
         return bool(self._array)
 
     def __int__(self):
+        waiting("int()")
         return int(self._array)
 
     def __float__(self):
+        waiting("float()")
         return float(self._array)
 
     def __index__(self):
+        waiting("index()")
         return self._array.__index__()
 
     def __repr__(self):
+        waiting("repr()")
         return repr(self._array)
 
     def __format__(self, spec):
+        waiting("format()")
         return format(self._array, spec)
 
     def __copy__(self):
@@ -196,8 +216,30 @@ def index(key):
     return bare(key)
 
 
+def around(key, shape):
+    """The index as CuPy takes it: numbers in arrays that are out of range wrap around."""
+    parts = key if isinstance(key, tuple) else (key,)
+    kinds = [np.asarray(k).dtype if isinstance(k, (list, np.ndarray)) else None for k in parts]
+    widths = [np.ndim(k) if kind == np.bool_ else int(k is not None and k is not Ellipsis)
+              for k, kind in zip(parts, kinds)]  # fmt: skip
+    found, d = [], 0
+    for k, kind, width in zip(parts, kinds, widths):
+        numbers = kind is not None and kind.kind in "iu" and d < len(shape) and shape[d]
+        found.append(np.mod(k, shape[d]) if numbers else k)
+        d += len(shape) - sum(widths) if k is Ellipsis else width
+    return tuple(found) if isinstance(key, tuple) else found[0]
+
+
+def by_mask(key):
+    """Whether an index holds a mask, of which only the GPU knows how much it picks."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return any(isinstance(k, np.ndarray) and k.dtype.kind == "b" for k in parts)
+
+
 def method(name):
     def call_method(self, *args, **options):
+        if name in WAITING:
+            waiting(f"{name}()")
         plain = getattr(np.ndarray, name)
         check_axis(self._array, options.get("axis"))
         result = plain(self._array, *map(bare, args), **{k: bare(v) for k, v in options.items()})
@@ -236,6 +278,8 @@ ndarray.__qualname__ = "ndarray"
 
 def call(func, *args, **options):
     """A NumPy function on our arrays."""
+    if func.__name__ in WAITING:
+        waiting(f"{func.__name__}()")
     args = [bare(a) for a in args]
     options = {k: bare(v) for k, v in options.items() if k != "out"}
     if func.__name__ == "where" and len(args) == 3:

@@ -27,3 +27,6 @@ METHODS = set(
     min nonzero prod ravel repeat reshape round squeeze std sum swapaxes take trace transpose
     var view""".split()
 )
+
+# What gives a result of a size that only the GPU knows, so that the host has to wait for it.
+WAITING = set("nonzero argwhere unique bincount histogram".split())

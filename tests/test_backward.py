@@ -224,21 +224,6 @@ def test_fit_sums_over_the_copies_of_broadcasting_and_restores_the_type():
     np.testing.assert_array_equal(d, g.sum((0, 2)).reshape(3, 1))
 
 
-def test_history_lists_operations_oldest_first_and_once():
-    x = leaf(1.0)
-    a = x * 2
-    b = a + a
-    c = b * a
-    assert backward.history((c, b)) == [a, b, c]
-
-
-def test_reaching_finds_what_depends_on_the_wanted():
-    x, w = leaf(1.0), leaf(1.0)
-    a, b = x * 2, w * 2
-    c = a + b
-    assert backward.reaching([a, b, c], {w}) == {w, b, c}
-
-
 def test_private_copies_what_others_can_reach():
     g, taken = np.ones(3), set()
     first = backward.private(g, taken)

@@ -29,11 +29,13 @@ NO_GRADIENT = set(
 
 # Parts of operations, on arrays, shapes and keys; the operations that use them are in the table.
 PARTS = set(
-    """floating detached nonzero larger bits compare alike same_but key_of is_basic in_steps along
+    """floating delicate detached nonzero larger bits compare alike same_but key_of is_basic
+    in_steps ask_range out_of_range along
     check_index triangle reduced spread nonempty wide count extreme position select_extreme others
     shifted one_dim squeeze_at multiply rows grad_of_left grad_of_right product_error parse
     check_sizes diagonal keep pair size ratio axis sizes whole numpy_names floats_only
-    not_bool check_range length euclidean_norm ranked""".split()
+    not_bool check_range length euclidean_norm ranked plus minus over horner in_intervals in_single
+    large middle small""".split()
 )
 
 # What answers with a plain bool or int.
@@ -46,7 +48,8 @@ MIRRORED = {"place": "pick", "take": "pick"}
 MAKING = set(
     """arange as_tensor empty empty_like eye from_dlpack from_numpy full full_like linspace ones
     ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like
-    is_grad_enabled manual_seed get_default_dtype set_default_dtype load save trace""".split()
+    is_grad_enabled manual_seed get_default_dtype set_default_dtype get_num_threads set_num_threads
+    load save trace""".split()
 )
 
 

@@ -104,3 +104,14 @@ def test_one_hot_counts_the_classes_itself(device):
 def test_what_one_hot_cannot_encode_is_named(ids, n, error, message):
     with pytest.raises(error, match=message):
         one_hot(mx.tensor(ids), n)
+
+
+def test_rows_looked_up_many_times_add_up_their_gradients(device, rng):
+    table = mx.tensor(rng.standard_normal((5, 3)), device=device, requires_grad=True)
+    ids = rng.integers(0, 4, (50, 2))  # row 4 is never looked up
+    weights = rng.standard_normal((50, 2, 3))
+    found = embedding(mx.tensor(ids, device=device), table)
+    (found * mx.tensor(weights, device=device)).sum().backward()
+    expected = np.zeros((5, 3))
+    np.add.at(expected, ids, weights)
+    assert_close(table.grad, expected)

@@ -7,6 +7,7 @@ from helpers import assert_close, leaf, values, weighted
 import minixattn as mx
 from minixattn.autograd import gradcheck, gradgradcheck
 from minixattn.nn.functional import linear
+from minixattn.nn.functional.linear import sum_of_rows
 
 SHAPES = [(3,), (2, 3), (5, 2, 3), (1, 5, 2, 3), (0, 3)]
 
@@ -84,3 +85,10 @@ def test_tensors_on_different_devices_are_named(stand_in):
 def test_float32_stays_float32(rng):
     x = rng.standard_normal((2, 3)).astype(np.float32)
     assert linear(mx.tensor(x), mx.tensor(x), mx.ones(2)).dtype == mx.float32
+
+
+def test_the_bias_of_thousands_of_rows_keeps_its_digits(rng):
+    g = (rng.random((5000, 3)) + 1).astype(np.float32)
+    exact = g.astype(np.float64).sum(0)
+    assert np.abs(sum_of_rows(g) / exact - 1).max() < 2e-7
+    assert np.abs(np.add.accumulate(g)[-1] / exact - 1).max() > 1e-6  # one after another

@@ -143,3 +143,19 @@ def test_an_optimizer_keeps_hold_of_loaded_parameters(device):
     layer(mx.ones(1, 1, device=device)).sum().backward()
     optimizer.step()
     assert values(layer.weight).tolist() == [[4.0]]
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ("model.safetensors", r"got str: load_state_dict\(minixattn.load\('model.safetensors'\)\)."),
+    ([1], "takes a dict of names and tensors, got list."), (None, "got NoneType."),
+])  # fmt: skip
+def test_a_state_that_is_no_dict_is_told_what_one_is(given, message):
+    with pytest.raises(TypeError, match=message):
+        mx.nn.Linear(2, 3).load_state_dict(given)
+
+
+def test_the_answer_says_in_words_that_all_keys_matched():
+    layer = mx.nn.Linear(2, 3)
+    assert repr(layer.load_state_dict(layer.state_dict())) == "<All keys matched successfully>"
+    answer = layer.load_state_dict({"weight": np.ones((3, 2)), "other": 1}, strict=False)
+    assert repr(answer) == "IncompatibleKeys(missing_keys=['bias'], unexpected_keys=['other'])"

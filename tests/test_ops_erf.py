@@ -44,3 +44,13 @@ def test_its_derivative_is_a_gaussian(device):
     x = leaf(np.linspace(-3, 3, 7), device)
     x.erf().sum().backward()
     assert_close(x.grad, 2 / math.sqrt(math.pi) * np.exp(-(values(x) ** 2)))
+
+
+def test_erf_of_float32_is_the_nearest_number_or_its_neighbour():
+    x = np.concatenate([np.linspace(-6, 6, 100_003), np.logspace(-30, 0, 1000)]).astype(np.float32)
+    y, expected = erf(x), exact(x.astype(float))  # several pieces
+    assert y.dtype == np.float32 and np.abs(y).max() == 1
+    assert (np.abs(y - expected) <= 0.6 * np.spacing(np.abs(expected).astype(np.float32))).all()
+    np.testing.assert_array_equal(erf(x[:100]), y[:100])
+    square, its_erf = (a[:100_000].reshape(100, 1000).T for a in (x, y))  # not row by row
+    np.testing.assert_array_equal(erf(square), its_erf)

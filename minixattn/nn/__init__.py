@@ -15,6 +15,7 @@ from .attention import CrossAttention
 from .cache import KVCache
 from .conditioning import GEGLU, FiLM, GatedCrossAttention
 from .containers import ModuleDict, ModuleList, Sequential
+from .convolution import AvgPool2d, Conv2d, PixelShuffle, PixelUnshuffle, Upsample
 from .latent import LatentAttention, QFormerBlock
 from .layers import Dropout, Embedding, Flatten, Identity, Linear
 from .loss import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
@@ -27,12 +28,13 @@ from .route import Route
 from .self_attention import SelfAttention
 
 __all__ = [
-    "AdditiveAttention", "AgreementAttention", "AttentionalState", "BCEWithLogitsLoss",
-    "ConcatAttention", "CrossAttention", "CrossEntropyLoss", "DotAttention", "Dropout", "Embedding",
-    "FeedForward", "FiLM", "Flatten", "GatedCrossAttention", "GEGLU", "GELU", "GeneralAttention",
-    "GroupNorm", "Identity", "KVCache", "L1Loss", "LatentAttention", "LayerNorm", "Linear",
-    "LogSoftmax", "Module", "ModuleDict", "ModuleList", "MSELoss", "MultiheadAttention",
-    "MultiplicativeAttention", "NLLLoss", "Parameter", "PersistentMemoryAttention", "QFormerBlock",
-    "ReLU", "RMSNorm", "Route", "SelfAttention", "Sequential", "Sigmoid", "SiLU", "Softmax", "Tanh",
-    "functional", "init", "utils",
+    "AdditiveAttention", "AgreementAttention", "AttentionalState", "AvgPool2d", "BCEWithLogitsLoss",
+    "ConcatAttention", "Conv2d", "CrossAttention", "CrossEntropyLoss", "DotAttention", "Dropout",
+    "Embedding", "FeedForward", "FiLM", "Flatten", "GatedCrossAttention", "GEGLU", "GELU",
+    "GeneralAttention", "GroupNorm", "Identity", "KVCache", "L1Loss", "LatentAttention",
+    "LayerNorm", "Linear", "LogSoftmax", "Module", "ModuleDict", "ModuleList", "MSELoss",
+    "MultiheadAttention", "MultiplicativeAttention", "NLLLoss", "Parameter",
+    "PersistentMemoryAttention", "PixelShuffle", "PixelUnshuffle", "QFormerBlock", "ReLU",
+    "RMSNorm", "Route", "SelfAttention", "Sequential", "Sigmoid", "SiLU", "Softmax", "Tanh",
+    "Upsample", "functional", "init", "utils",
 ]  # fmt: skip

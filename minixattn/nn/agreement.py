@@ -13,8 +13,9 @@ import math
 
 from ..errors import ShapeError
 from ..tracing import note
-from .attention import boolean_mask, check_width, merge_heads, split_heads, width_of_head
+from .attention import boolean_mask, check_width, width_of_head
 from .functional.attention import attention_steps
+from .heads import merge_heads, split_heads
 from .layers import Linear
 from .module import Module
 

@@ -16,6 +16,8 @@ from ..tracing import note
 from .empty_rows import warn_of_empty_rows
 from .functional.attention import attention_steps
 from .functional.regularization import dropout
+from .fused import Projections, attention_layer, is_plain
+from .heads import merge_heads, split_heads
 from .layers import Identity, Linear
 from .module import Module
 from .normalization import LayerNorm, RMSNorm
@@ -24,16 +26,6 @@ NORMS = {None: Identity, "layer_norm": LayerNorm, "rms_norm": RMSNorm}
 
 
 MayAttend = Annotated[object, "bool, True = may attend"]  # what a mask means, in the signature
-
-
-def split_heads(x, h):
-    """(…, L, h·d) → (…, h, L, d): head i takes columns i·d to (i+1)·d of every row."""
-    return x.unflatten(-1, (h, x.shape[-1] // h)).transpose(-3, -2)
-
-
-def merge_heads(x):
-    """(…, h, L, d) → (…, L, h·d): the heads' columns side by side again."""
-    return x.transpose(-3, -2).flatten(-2)
 
 
 class CrossAttention(Module):
@@ -133,7 +125,8 @@ class CrossAttention(Module):
             scores = (rf"Q K^\top \cdot {scale:g}", "(B, h, L, S)")
             self.equations = self.equations | {"scores": scores}
 
-    def forward(self, query, context=None, mask: MayAttend = None, *, cache=None):
+    def forward(self, query, context=None, mask: MayAttend = None, *, cache=None,
+                need_weights=True):  # fmt: skip
         """Look at the context.
 
         Parameters
@@ -143,15 +136,21 @@ class CrossAttention(Module):
         mask : of `minixattn.masks`, or bool, True = may attend; (L, S), (B, 1, S), (B, L, S) or
             (B, h, L, S), where S counts the keys in the cache too
         cache : KVCache, the keys and values of earlier calls, which come before the context's
+        need_weights : return the weights as well; without them long sequences need far less memory
 
         Returns
         -------
         output : (B, L, D_o)
         weights : (B, h, L, S), before dropout; each row sums to 1, or is 0 where the mask
-            forbids every key
+            forbids every key; None without need_weights
         """
         self.check(query, context, cache)
         mask = boolean_mask(mask, query, context, self.num_heads, cached=len(cache or ()))
+        if cache is None and self.is_bare_equation():
+            parameters = [p for W in self.projections() for p in (W.weight, W.bias)]
+            if is_plain(query, context, parameters, side_by_side, self.num_heads, mask):
+                return attention_layer(query, context, parameters, side_by_side, self.num_heads,
+                                       self.scale, mask, need_weights)  # fmt: skip
 
         Q = self.norm_Q(split_heads(self.W_Q(query), self.num_heads))  # (B, h, L, d_k)
         K, V = self.keys_and_values(context, cache)  # (B, h_kv, S, d_k), (B, h_kv, S, d_v)
@@ -164,7 +163,22 @@ class CrossAttention(Module):
         note(self, x=query, c=context, Q=Q, K=K, V=V, scores=steps.scores, capped=steps.capped,
              masked=steps.masked, weights=steps.weights, heads=steps.output,
              output=output)  # fmt: skip
-        return output, steps.weights
+        return output, steps.weights if need_weights else None
+
+    def projections(self):
+        """W_Q, W_K, W_V and W_O."""
+        return self.W_Q, self.W_K, self.W_V, self.W_O
+
+    def is_bare_equation(self):
+        """Whether nothing but the equation is asked for, of projections that are plain ones."""
+        drops = self.training and (self.dropout or self.out_dropout)
+        return (
+            not drops and self.softcap is None and self.kv_heads == self.num_heads
+            and isinstance(self.scale, (int, float))
+            and type(self).keys_and_values is CrossAttention.keys_and_values
+            and all(type(W) is Linear for W in self.projections())
+            and type(self.norm_Q) is type(self.norm_K) is Identity
+        )  # fmt: skip
 
     def keys_and_values(self, context, cache=None):
         """K = c W_K and V = c W_V, after those in the cache: (B, h_kv, S, d_k), (…, S, d_v)."""
@@ -193,6 +207,12 @@ class CrossAttention(Module):
         text += f", kv_heads={self.kv_heads}" if self.kv_heads != self.num_heads else ""
         text += f", out_dropout={self.out_dropout}" if self.out_dropout else ""
         return text + (f", softcap={self.softcap}" if self.softcap is not None else "")
+
+
+def side_by_side(parameters):
+    """W_Q, b_Q, W_K, b_K, W_V, b_V, W_O, b_O as what projects to Q, to [K V] and to the output."""
+    Q, K, V, O = zip(parameters[::2], parameters[1::2])
+    return Projections([Q], [K, V], [O])
 
 
 def norm_of(qk_norm, width):

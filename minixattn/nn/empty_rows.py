@@ -9,6 +9,7 @@ from .. import backend
 from ..creation import as_tensor
 from ..mask_text import rows
 from ..mask_type import EmptyRowWarning, Mask
+from ..pending import ask
 
 PACKAGE = str(Path(__file__).parent.parent)
 AXES = {1: ("query",), 2: ("batch", "query"), 3: ("batch", "head", "query")}
@@ -33,10 +34,10 @@ def warn_of_empty_rows(name, mask, axes=AXES, true_forbids=False):
     if array.dtype.kind != "b" or not array.ndim:
         return
     empty = array.all(-1) if true_forbids and not kept else ~array.any(-1)
-    if empty.any():
-        axes = (AXES if kept else axes).get(empty.ndim, [f"dim {d} =" for d in range(empty.ndim)])
-        empty = backend.to_device(empty, "cpu")
-        where = rows(empty, axes) if empty.ndim else "every query"
+
+    def warn():
+        names = (AXES if kept else axes).get(empty.ndim, [f"dim {d} =" for d in range(empty.ndim)])
+        where = rows(backend.to_device(empty, "cpu"), names) if empty.ndim else "every query"
         may = "may not" if true_forbids else "may"
         mend = "" if kept else (
             f" If that is not meant, it may have the wrong polarity: here True = {may} attend; "
@@ -48,6 +49,8 @@ def warn_of_empty_rows(name, mask, axes=AXES, true_forbids=False):
             EmptyRowWarning,
             stacklevel=levels_to_the_caller(),
         )
+
+    ask(empty, warn)
 
 
 def checked_before(mask):

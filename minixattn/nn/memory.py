@@ -11,10 +11,11 @@ from ..creation import as_tensor, empty, ones
 from ..ops.shape import cat, expand
 from ..tracing import note
 from . import init
-from .attention import CrossAttention, boolean_mask, check_width, merge_heads, split_heads
+from .attention import CrossAttention, boolean_mask, check_width
 from .empty_rows import checked_before
 from .functional import linear, relu
 from .functional.attention import attention_steps
+from .heads import merge_heads, split_heads
 from .layers import Linear
 from .module import Module
 from .parameter import Parameter

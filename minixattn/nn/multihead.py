@@ -9,25 +9,20 @@ equation without the history.
 
 import math
 
-import numpy as np
-
-from ..creation import as_tensor, empty, zeros
-from ..errors import DTypeError, ShapeError
-from ..mask_type import Mask
-from ..ops.elementwise import masked_fill
+from ..creation import empty, zeros
+from ..errors import ShapeError
 from ..ops.shape import cat, expand
 from ..tracing import note
 from . import init
-from .attention import merge_heads, positive, split_heads, width_of_head
-from .empty_rows import warn_of_empty_rows
+from .attention import positive, width_of_head
 from .functional import linear
 from .functional.attention import attention_steps
+from .fused import Projections, attention_layer, is_plain
+from .heads import merge_heads, split_heads
 from .layers import Linear
 from .module import Module
+from .multihead_mask import joint_mask
 from .parameter import Parameter
-
-# What the dimensions of a mask before the keys' are, for each number of them.
-ATTN_ROWS, KEY_ROWS = {1: ("query",), 2: ("batch·head", "query")}, {0: (), 1: ("batch",)}
 
 
 class MultiheadAttention(Module):
@@ -147,28 +142,51 @@ class MultiheadAttention(Module):
                 "is_causal is only a hint: give the causal mask as attn_mask too, such as "
                 "ones(L, S).triu(1).bool()."
             )
+        shared = key is value
         if not batched:
             query, key, value = (x.unsqueeze(0) for x in (query, key, value))
         elif not self.batch_first:
             query, key, value = (x.transpose(0, 1) for x in (query, key, value))
+        extra = (self.bias_k is not None) + self.add_zero_attn
+        mask = joint_mask(query, key, key_padding_mask, attn_mask, self.num_heads, extra)
+
+        given = query, key, self.packed(), below_one_another, self.num_heads
+        if shared and self.is_bare_equation() and is_plain(*given, mask):
+            scale = 1 / math.sqrt(self.head_dim)
+            output, weights = attention_layer(*given, scale, mask, need_weights)
+            return self.laid_out(output, weights, average_attn_weights, batched)
 
         Q, K, V = self.project(query, key, value)  # (B, L, E), (B, S, E), (B, S, E)
-        mask = self.mask(Q, K, key_padding_mask, attn_mask)
         Q, K, V = (split_heads(x, self.num_heads) for x in (Q, K, V))  # (B, h, length, d)
         steps = attention_steps(Q, K, V, mask, self.dropout if self.training else 0.0)
         output = self.out_proj(merge_heads(steps.output))
 
-        weights, merged = steps.weights, output
-        if need_weights and average_attn_weights:
+        weights = steps.weights if need_weights else None
+        returned = self.laid_out(output, weights, average_attn_weights, batched)
+        note(self, query=query, key=key, value=value, Q=Q, K=K, V=V, scores=steps.scores,
+             masked=steps.masked, weights=steps.weights, heads=steps.output, output=output,
+             returned=returned[0])  # fmt: skip
+        return returned
+
+    def laid_out(self, output, weights, average, batched):
+        """Output (B, L, E) and weights (B, h, L, S) as the query came, averaged if asked for."""
+        if weights is not None and average:
             weights = weights.mean(1)
         if not batched:
-            output, weights = output.squeeze(0), weights.squeeze(0)
-        elif not self.batch_first:
-            output = output.transpose(0, 1)
-        note(self, query=query, key=key, value=value, Q=Q, K=K, V=V, scores=steps.scores,
-             masked=steps.masked, weights=steps.weights, heads=steps.output, output=merged,
-             returned=output)  # fmt: skip
-        return output, weights if need_weights else None
+            return output.squeeze(0), None if weights is None else weights.squeeze(0)
+        return output if self.batch_first else output.transpose(0, 1), weights
+
+    def packed(self):
+        """The parameters where W_Q, W_K and W_V are one."""
+        return [self.in_proj_weight, self.in_proj_bias, self.out_proj.weight, self.out_proj.bias]
+
+    def is_bare_equation(self):
+        """Whether nothing but the equation is asked for, of one packed projection."""
+        return (
+            self.in_proj_weight is not None and self.bias_k is None and not self.add_zero_attn
+            and not (self.training and self.dropout) and type(self.out_proj) is Linear
+            and type(self).project is MultiheadAttention.project
+        )  # fmt: skip
 
     def project(self, query, key, value):
         """Q, K and V of width E, with the learned and the zero key appended where asked for."""
@@ -189,64 +207,37 @@ class MultiheadAttention(Module):
             K, V = cat([K, zero], 1), cat([V, zero], 1)
         return Q, K, V
 
-    def mask(self, Q, K, key_padding_mask, attn_mask):
-        """Both masks as one float mask that is added to the scores, or None."""
-        (B, L, _), S = Q.shape, K.shape[1]
-        extra = (self.bias_k is not None) + self.add_zero_attn
-        given = S - extra
-        mask = None
-        if attn_mask is not None:
-            mask = additive("attn_mask", attn_mask, Q, self.num_heads)
-            if mask.shape not in ((L, given), (B * self.num_heads, L, given)):
-                raise ShapeError(
-                    f"attn_mask has shape {mask.shape}: expected (L, S) = {(L, given)} or "
-                    f"(batch · heads, L, S) = {(B * self.num_heads, L, given)}."
-                )
-            if mask.ndim == 3:
-                mask = mask.reshape(B, self.num_heads, L, given)
-        if key_padding_mask is not None:
-            padding = additive("key_padding_mask", key_padding_mask, Q)
-            if padding.shape not in ((B, given), (given,)) or (padding.ndim == 1 and B != 1):
-                raise ShapeError(
-                    f"key_padding_mask has shape {padding.shape}: expected (batch, S) = "
-                    f"{(B, given)}."
-                )
-            padding = padding.reshape(B, 1, 1, given)
-            mask = padding if mask is None else mask + padding
-        if not extra:
-            warn_of_empty_rows("attn_mask", attn_mask, ATTN_ROWS, true_forbids=True)
-            warn_of_empty_rows("key_padding_mask", key_padding_mask, KEY_ROWS, true_forbids=True)
-        if mask is not None and extra:  # the appended keys may always be attended to
-            zero = zeros(*mask.shape[:-1], extra, dtype=mask.dtype, device=mask.device)
-            mask = cat([mask, zero], -1)
-        return mask
-
     def check(self, query, key, value):
         """Whether there is a batch dimension; raises where the streams do not fit the layer."""
-        streams = {"query": query, "key": key, "value": value}
-        shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in streams.items())
+
+        def shapes():
+            streams = {"query": query, "key": key, "value": value}
+            return ", ".join(f"{name} {tuple(x.shape)}" for name, x in streams.items())
+
         if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
             raise ShapeError(
-                f"query, key and value must all be 3-d (with a batch) or all 2-d, got {shapes}."
+                f"query, key and value must all be 3-d (with a batch) or all 2-d, got {shapes()}."
             )
-        options = (("embed_dim", self.embed_dim), ("kdim", self.kdim), ("vdim", self.vdim))
-        for (name, x), (option, width) in zip(streams.items(), options):
+        for name, x, option, width in (
+            ("query", query, "embed_dim", self.embed_dim), ("key", key, "kdim", self.kdim),
+            ("value", value, "vdim", self.vdim),
+        ):  # fmt: skip
             if x.shape[-1] != width:
                 raise ShapeError(
                     f"{name} has width {x.shape[-1]}, but the layer was made with "
-                    f"{option}={width}; the shapes are {shapes}."
+                    f"{option}={width}; the shapes are {shapes()}."
                 )
         length = 1 if query.ndim == 3 and self.batch_first else 0
         if key.shape[length] != value.shape[length]:
             raise ShapeError(
                 f"key has length {key.shape[length]} and value {value.shape[length]}: each key "
-                f"needs its value; the shapes are {shapes}."
+                f"needs its value; the shapes are {shapes()}."
             )
         if query.ndim == 3 and not (
             query.shape[1 - length] == key.shape[1 - length] == value.shape[1 - length]
         ):
             raise ShapeError(
-                f"query, key and value have different batch sizes: {shapes}. With "
+                f"query, key and value have different batch sizes: {shapes()}. With "
                 f"batch_first={self.batch_first} the batch is dimension {1 - length}."
             )
         return query.ndim == 3
@@ -255,23 +246,9 @@ class MultiheadAttention(Module):
         return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
 
 
-def additive(name, mask, like, h=None):
-    """A bool mask (True = leave out) as a float one: −∞ there, 0 elsewhere.
-
-    For float16 it is float32: the sum of two masks, or a large number in one, must not overflow.
-    A `Mask` gets a row for each query and head of `like`, (B, L, E); none without h.
-    """
-    if isinstance(mask, Mask) and h is None:
-        mask = mask.for_key_padding()
-    elif isinstance(mask, Mask):
-        mask = mask.for_multihead(h, batch=len(like), length=like.shape[1])
-    mask = as_tensor(mask, device=like.device)
-    dtype = np.promote_types(like.dtype, np.float32)
-    if mask.dtype.kind == "b":
-        return masked_fill(zeros(mask.shape, dtype=dtype, device=like.device), mask, -math.inf)
-    if mask.dtype.kind != "f":
-        raise DTypeError(
-            f"{name} must be bool (True = may not attend) or float (added to the scores), got "
-            f"{mask.dtype}: use .bool()."
-        )
-    return mask.to(dtype)
+def below_one_another(parameters):
+    """The packed parameters as what projects to Q, to [K V] and to the output."""
+    W, b, W_O, b_O = parameters
+    E = W.shape[1]
+    b_Q, b_KV = (None, None) if b is None else (b[:E], b[E:])
+    return Projections([(W[:E], b_Q)], [(W[E:], b_KV)], [(W_O, b_O)])

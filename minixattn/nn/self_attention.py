@@ -32,10 +32,10 @@ class SelfAttention(CrossAttention):
     def __init__(self, embed_dim, **options):
         super().__init__(embed_dim, embed_dim, **options)
 
-    def forward(self, input, mask=None, *, cache=None):
-        """(B, L, E) → output (B, L, E), weights (B, h, L, L).
+    def forward(self, input, mask=None, *, cache=None, need_weights=True):
+        """(B, L, E) → output (B, L, E), weights (B, h, L, L) or None.
 
-        Mask and cache are those of `CrossAttention`. With a cache of S earlier positions the
-        weights are (B, h, L, S + L).
+        The options are those of `CrossAttention`. With a cache of S earlier positions the weights
+        are (B, h, L, S + L).
         """
-        return super().forward(input, input, mask, cache=cache)
+        return super().forward(input, input, mask, cache=cache, need_weights=need_weights)

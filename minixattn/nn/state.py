@@ -3,6 +3,8 @@
 Reading back checks everything first and writes only if all of it fits.
 """
 
+from collections.abc import Mapping
+from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +19,22 @@ class IncompatibleKeys(NamedTuple):
     missing_keys: list
     unexpected_keys: list
 
+    def __repr__(self):
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"  # as PyTorch's prints
+        missing, unexpected = self
+        return f"IncompatibleKeys(missing_keys={missing}, unexpected_keys={unexpected})"
+
 
 def load(module, state_dict, strict):
     """Copy the values of `state_dict` into the tensors of `module`, all of them or none."""
+    if not isinstance(state_dict, Mapping):
+        mend = f": load_state_dict(minixattn.load({state_dict!r}))" if isinstance(
+            state_dict, (str, PathLike)) else ""  # fmt: skip
+        raise TypeError(
+            f"load_state_dict() takes a dict of names and tensors, got "
+            f"{type(state_dict).__name__}{mend}."
+        )
     own = module.state_dict(keep_vars=True)
     missing = [name for name in own if name not in state_dict]
     unexpected = [name for name in state_dict if name not in own]

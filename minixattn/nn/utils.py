@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..changes import changing
 from ..engine import Node, constant, no_grad
 from ..errors import ShapeError
 from ..ops.shape import cat
@@ -43,7 +44,8 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
         )
     scale = np.minimum(max_norm / (total + 1e-6), 1)
     for g in grads:
-        g.mul_(constant(scale.astype(g.dtype)))
+        changing(g)
+        g.array *= scale.astype(g.array.dtype)
     return constant(total.astype(grads[0].dtype))
 
 

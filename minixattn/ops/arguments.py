@@ -1,7 +1,12 @@
-"""How operations read sizes and dimensions, in PyTorch's forms and with NumPy's names."""
+"""How operations read sizes, dimensions, masks and fill values, in PyTorch's forms."""
 
+import math
 from functools import wraps
 from operator import index
+
+import numpy as np
+
+from ..errors import DTypeError
 
 
 def numpy_names(function):
@@ -9,10 +14,11 @@ def numpy_names(function):
 
     @wraps(function)
     def accept(*args, **names):
-        if "axis" in names:
-            names["dim"] = names.pop("axis")
-        if "keepdims" in names:
-            names["keepdim"] = names.pop("keepdims")
+        if names:
+            if "axis" in names:
+                names["dim"] = names.pop("axis")
+            if "keepdims" in names:
+                names["keepdim"] = names.pop("keepdims")
         return function(*args, **names)
 
     return accept
@@ -45,3 +51,24 @@ def axis(x, dim, extra=0):
             f"{n - 1}."
         )
     return dim % n
+
+
+def not_bool(name, what, mask, comparison):
+    """The error for a mask of numbers, which may be meant either way round."""
+    kind = getattr(mask, "dtype", None) or f"a Python {type(mask).__name__}"
+    return DTypeError(
+        f"{name}: {what} must be bool, got {kind}: use {comparison}, or {what}.bool()."
+    )
+
+
+def check_range(name, value, dtype):
+    """Raise `DTypeError` for a number that `dtype` can only hold as another one."""
+    if dtype.kind == "b" or not isinstance(value, (int, float, np.generic)):
+        return
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    low, high = limits.min.item() if dtype.kind == "f" else limits.min, limits.max
+    if not low <= value <= high and (dtype.kind != "f" or math.isfinite(value)):
+        raise DTypeError(
+            f"{name}: {value} does not fit into {dtype}, which holds {low} to {high}: use "
+            + ('float("-inf") or finfo(x.dtype).min.' if dtype.kind == "f" else "x.float() first.")
+        )

@@ -9,8 +9,22 @@ from itertools import combinations
 import numpy as np
 
 from .. import dtypes
-from ..engine import Node, apply, binary, broadcasts, cast, constant, lift, matched, unary
-from ..errors import DTypeError, broadcast_error
+from ..engine import (
+    Node,
+    apply,
+    binary,
+    broadcasts,
+    cast,
+    constant,
+    lift,
+    matched,
+    operation,
+    same,
+    unary,
+)  # fmt: skip
+from ..errors import broadcast_error
+from ..precision import open_blocks, raised
+from .arguments import check_range, not_bool
 from .erf import erf as erf_of_array
 
 # Arithmetic --------------------------------------------------------------------------------------
@@ -18,28 +32,35 @@ from .erf import erf as erf_of_array
 
 def add(input, other, *, alpha=1):
     """y = a + alpha·b; ∂L/∂a = g, ∂L/∂b = alpha·g."""
-    if alpha != 1:
-        other = other * alpha
-    return binary(np.add, input, other, lambda g, _y, _a, _b: g, lambda g, _y, _a, _b: g)
+    return plus(input, other if alpha == 1 else other * alpha)
 
 
 def sub(input, other, *, alpha=1):
     """y = a − alpha·b; ∂L/∂a = g, ∂L/∂b = −alpha·g."""
-    if alpha != 1:
-        other = other * alpha
-    return binary(np.subtract, input, other, lambda g, _y, _a, _b: g, lambda g, _y, _a, _b: -g)
+    return minus(input, other if alpha == 1 else other * alpha)
+
+
+@operation(np.add, "add")
+def plus(input, other):  # noqa: ARG001 (see `operation`)
+    """y = a + b; ∂L/∂a = ∂L/∂b = g."""
+    return same, same
+
+
+@operation(np.subtract, "sub")
+def minus(input, other):  # noqa: ARG001 (see `operation`)
+    """y = a − b; ∂L/∂a = g, ∂L/∂b = −g."""
+    return same, lambda g, _y, _a, _b: -g
 
 
 def rsub(input, other):
     """y = other − input."""
-    return sub(other, input)
+    return minus(other, input)
 
 
-def mul(input, other):
+@operation(np.multiply)
+def mul(input, other):  # noqa: ARG001 (see `operation`)
     """y = a ⊙ b; ∂L/∂a = g ⊙ b, ∂L/∂b = g ⊙ a."""
-    return binary(
-        np.multiply, input, other, lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a
-    )
+    return lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a
 
 
 def div(input, other):
@@ -49,9 +70,13 @@ def div(input, other):
     if isinstance(input, Node) and input.array.dtype.kind != "f":
         input, other = matched(input, other)
         input, other = floating(input), floating(other)
-    return binary(
-        np.true_divide, input, other, lambda g, _y, _a, b: g / b, lambda g, y, _a, b: -g * y / b
-    )
+    return over(input, other)
+
+
+@operation(np.true_divide, "div")
+def over(input, other):  # noqa: ARG001 (see `operation`)
+    """y = a / b; ∂L/∂a = g / b, ∂L/∂b = −g ⊙ y / b."""
+    return lambda g, _y, _a, b: g / b, lambda g, y, _a, b: -g * y / b
 
 
 def rdiv(input, other):
@@ -85,6 +110,8 @@ def nonzero(name, input, other):
 
 def pow(input, exponent):
     """y = a^b; ∂L/∂a = g b a^(b−1), ∂L/∂b = g y ln a (0 where a = 0 ≤ b, as in the limit)."""
+    if open_blocks:
+        input, exponent = raised(input), raised(exponent)
     if isinstance(exponent, int) and exponent == 2:
         return square(input)
     return binary(
@@ -131,6 +158,11 @@ def floating(x):
     return x
 
 
+def delicate(x):
+    """`floating`, and float32 for a float16 tensor while autocast is on."""
+    return floating(raised(x) if open_blocks else x)
+
+
 def detached(x):
     """A tensor's value alone, without its history."""
     return constant(x.array) if isinstance(x, Node) else x
@@ -138,17 +170,17 @@ def detached(x):
 
 def exp(input):
     """y = eˣ; ∂L/∂x = g y."""
-    return unary(np.exp, floating(input), lambda g, y, _x: g * y)
+    return unary(np.exp, delicate(input), lambda g, y, _x: g * y)
 
 
 def log(input):
     """y = ln x; ∂L/∂x = g / x."""
-    return unary(np.log, floating(input), lambda g, _y, x: g / x)
+    return unary(np.log, delicate(input), lambda g, _y, x: g / x)
 
 
 def log1p(input):
     """y = ln(1 + x), exact for small x; ∂L/∂x = g / (1 + x)."""
-    return unary(np.log1p, floating(input), lambda g, _y, x: g / (1 + x))
+    return unary(np.log1p, delicate(input), lambda g, _y, x: g / (1 + x))
 
 
 def sqrt(input):
@@ -159,7 +191,7 @@ def sqrt(input):
 def rsqrt(input):
     """y = 1 / √x; ∂L/∂x = −½ g y³."""
     return unary(
-        lambda x: x.dtype.type(1) / np.sqrt(x), floating(input),
+        lambda x: x.dtype.type(1) / np.sqrt(x), delicate(input),
         lambda g, y, _x: g * (y * y * y) * -0.5,
     )  # fmt: skip
 
@@ -183,9 +215,9 @@ def sigmoid(input):
     """y = σ(x) = 1 / (1 + e⁻ˣ); ∂L/∂x = g y (1 − y)."""
 
     def forward(x):
-        z = np.exp(-np.abs(x))  # at most 1, so it cannot overflow
-        one = x.dtype.type(1)
-        return np.where(x >= 0, one, z) / (one + z)
+        wide = x.astype(np.float32) if x.dtype == np.float16 else x
+        with np.errstate(over="ignore"):  # e⁻ˣ = ∞ makes it 0, as it should
+            return (1 / (1 + np.exp(-wide))).astype(x.dtype, copy=False)
 
     return unary(forward, floating(input), lambda g, y, _x: g * y * (1 - y))
 
@@ -265,24 +297,3 @@ def masked_fill(input, mask, value):
     if not isinstance(value, Node):
         check_range("masked_fill", value, input.dtype)
     return where(mask, cast(lift(value, input.dtype), input.dtype), input)
-
-
-def not_bool(name, what, mask, comparison):
-    """The error for a mask of numbers, which may be meant either way round."""
-    kind = getattr(mask, "dtype", None) or f"a Python {type(mask).__name__}"
-    return DTypeError(
-        f"{name}: {what} must be bool, got {kind}: use {comparison}, or {what}.bool()."
-    )
-
-
-def check_range(name, value, dtype):
-    """Raise `DTypeError` for a number that `dtype` can only hold as another one."""
-    if dtype.kind == "b" or not isinstance(value, (int, float, np.generic)):
-        return
-    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    low, high = limits.min.item() if dtype.kind == "f" else limits.min, limits.max
-    if not low <= value <= high and (dtype.kind != "f" or math.isfinite(value)):
-        raise DTypeError(
-            f"{name}: {value} does not fit into {dtype}, which holds {low} to {high}: use "
-            + ('float("-inf") or finfo(x.dtype).min.' if dtype.kind == "f" else "x.float() first.")
-        )

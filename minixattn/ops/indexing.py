@@ -3,11 +3,14 @@
 `pick` and `place` are each other's derivative. Everything else here picks by building an index.
 """
 
+from functools import partial
+
 import numpy as np
 
 from .. import backend, dtypes
 from ..engine import Node, unary
 from ..errors import DTypeError, ShapeError
+from ..pending import ask
 from .arguments import axis, numpy_names
 from .elementwise import where
 from .shape import broadcast_to
@@ -55,7 +58,33 @@ def in_steps(key):
 def take(input, key):
     """x[key] as PyTorch reads it."""
     ints, rest = in_steps(key_of(key))
-    return pick(pick(input, ints) if ints else input, rest)
+    input = pick(input, ints) if ints else input
+    if isinstance(input, Node) and not (type(input.array) is np.ndarray or is_basic(rest)):
+        ask_range(input, rest)
+    return pick(input, rest)
+
+
+def ask_range(x, key):
+    """Whether the numbers of an index are in range; a GPU would wrap them around silently."""
+    parts = key if isinstance(key, tuple) else (key,)
+    parts = [np.asarray(k) if type(k) is list and set(map(type, k)) <= {int, bool} else k
+             for k in parts]  # fmt: skip
+    kinds = [getattr(k, "dtype", None) for k in parts]
+    widths = [np.ndim(k) if kind == dtypes.bool_ else int(k is not None and k is not Ellipsis)
+              for k, kind in zip(parts, kinds)]  # fmt: skip
+    d = 0
+    for k, kind, width in zip(parts, kinds, widths):
+        if kind is not None and kind.kind in "iu" and d < x.ndim:
+            ask((k < -x.shape[d]) | (k >= x.shape[d]), partial(out_of_range, k, d, x.shape))
+        d += x.ndim - sum(widths) if k is Ellipsis else width
+
+
+def out_of_range(k, d, shape):
+    """Raise for an index array with a number that dimension `d` does not have."""
+    raise IndexError(
+        f"indexing a tensor of shape {shape}: the index of dim {d} holds values from "
+        f"{int(k.min())} to {int(k.max())}, expected {-shape[d]} to {shape[d] - 1}."
+    )
 
 
 def pick(input, key):
@@ -99,12 +128,16 @@ def check_index(name, input, dim, index):
     if index.dtype.kind not in "iu":
         raise DTypeError(f"{name}: the index must be an integer tensor, got {index.dtype}.")
     n = input.shape[dim] if input.ndim else 1
-    if index.array.size and not (-n <= int(index.array.min()) and int(index.array.max()) < n):
+    array = index.array
+
+    def refuse():
         raise IndexError(
-            f"{name}: the index holds values from {int(index.array.min())} to "
-            f"{int(index.array.max())}, but dim {dim} of a tensor of shape {input.shape} has "
-            f"{n} elements."
+            f"{name}: the index holds values from {int(array.min())} to {int(array.max())}, but "
+            f"dim {dim} of a tensor of shape {input.shape} has {n} elements."
         )
+
+    if array.size:
+        ask((array < -n) | (array >= n), refuse)
 
 
 @numpy_names

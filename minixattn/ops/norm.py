@@ -7,12 +7,14 @@ import numpy as np
 from .. import dtypes
 from ..engine import cast, unary
 from ..errors import DTypeError
+from ..precision import in_single
 from .arguments import numpy_names
 from .elementwise import abs, pow, where
 from .reduction import amax, reduced, sum, wide
 
 
 @numpy_names
+@in_single
 def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
     """‖x‖ₚ = (Σ |x|ᵖ)^(1/p); a vector of zeros has gradient 0.
 

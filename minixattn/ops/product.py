@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 
+from ..backend import namespace
 from ..engine import Node, binary, broadcasts, lift, same_device
 from ..errors import DTypeError, ShapeError, broadcast_error
+from ..precision import lowered, open_blocks
 
 
 def matmul(input, other):
@@ -29,6 +31,8 @@ def matmul(input, other):
     if not isinstance(input, Node) and not isinstance(other, Node):
         return multiply(input, other)
     input, other = same_device((lift(input), lift(other)), (matmul,))
+    if open_blocks:
+        input, other = lowered(input, other)
     inner = other.shape[-2 if other.ndim > 1 else 0] if other.ndim else None
     if not input.ndim or input.shape[-1] != inner:
         raise product_error(input.shape, other.shape)
@@ -57,8 +61,11 @@ def squeeze_at(x, dim):
 
 
 def multiply(a, b):
-    """a b of arrays; float16 is summed in float32. Rows times one matrix are one large product."""
-    if a.dtype == np.float16:
+    """a b of arrays; float16 is summed in float32. Rows times one matrix are one large product.
+
+    A GPU sums products of float16 in float32 by itself (cuBLAS as CuPy calls it).
+    """
+    if a.dtype == np.float16 and namespace(a) is np:
         return multiply(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
     if a.ndim > 2 and b.ndim == 2:
         return (rows(a) @ b).reshape((*a.shape[:-1], b.shape[-1]))

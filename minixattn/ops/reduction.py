@@ -11,6 +11,7 @@ import numpy as np
 from .. import backend, dtypes
 from ..engine import Node, cast, constant, unary
 from ..errors import DTypeError, ShapeError
+from ..precision import in_single, open_blocks, raised
 from .arguments import axis, numpy_names
 from .elementwise import maximum, minimum, where
 from .indexing import gather
@@ -28,16 +29,26 @@ def reduced(x, dim):
     """The reduced dimensions as non-negative numbers, checked; None and () are all of them."""
     if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         return tuple(range(x.ndim))
-    dims = tuple(axis(x, d) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
-    if len(set(dims)) < len(dims):
+    if isinstance(dim, (tuple, list)):
+        dims = tuple([axis(x, d) for d in dim])
+    else:
+        dims = (axis(x, dim),)
+    if len(dims) > 1 and len(set(dims)) < len(dims):
         raise ShapeError(f"dim={tuple(dim)} names a dimension of shape {tuple(x.shape)} twice.")
     return dims if x.ndim else ()
 
 
+SMALL = 1 << 12  # elements; so few are copied in less time than it takes to make a view
+
+
 def spread(g, x, dims):
     """g of a reduced shape, repeated over the reduced dimensions of x."""
-    kept = tuple(1 if d in dims else n for d, n in enumerate(x.shape))
-    return broadcast_to(g.reshape(kept), x.shape)
+    g = g.reshape([1 if d in dims else n for d, n in enumerate(x.shape)])
+    if isinstance(g, Node) or isinstance(x, Node) or x.size > SMALL:
+        return broadcast_to(g, x.shape)
+    out = np.empty_like(x, dtype=g.dtype)
+    out[...] = g
+    return out
 
 
 def nonempty(name, x, dims, error=IndexError):
@@ -52,6 +63,8 @@ def nonempty(name, x, dims, error=IndexError):
 @numpy_names
 def sum(input, dim=None, keepdim=False, *, dtype=None):
     """y = Σ x; ∂L/∂x = g, spread over what was summed. Integers and bools sum to int64."""
+    if open_blocks:
+        input = raised(input)
     if dtype is not None:
         input = cast(input, dtypes.resolve(dtype))
     dims = reduced(input, dim)
@@ -59,7 +72,9 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     def forward(x):
         if x.dtype.kind != "f":
             return x.sum(axis=dims, keepdims=keepdim, dtype=np.int64)
-        return wide(x).sum(axis=dims, keepdims=keepdim).astype(x.dtype, copy=False)
+        if x.dtype == np.float16:
+            return wide(x).sum(axis=dims, keepdims=keepdim).astype(x.dtype)
+        return x.sum(axis=dims, keepdims=keepdim)
 
     return unary(forward, input, lambda g, _y, _x: spread(g, _x, dims))
 
@@ -199,6 +214,7 @@ def all(input, dim=None, keepdim=False):
 
 
 @numpy_names
+@in_single
 def prod(input, dim=None, keepdim=False, *, dtype=None):
     """y = Π x; ∂L/∂xᵢ = g Π_{j≠i} xⱼ, which is g y / xᵢ where y is not 0."""
     if dtype is not None:
@@ -230,6 +246,7 @@ def others(x, dims):
 
 
 @numpy_names
+@in_single
 def cumsum(input, dim, *, dtype=None):
     """yᵢ = Σ_{j≤i} xⱼ; ∂L/∂xᵢ = Σ_{j≥i} gⱼ: the same sum, run from the other end."""
     if dtype is not None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..engine import cast, unary
+from ..precision import in_single
 from .arguments import numpy_names
 from .elementwise import exp, floating, where
 from .reduction import nonempty, reduced, spread
@@ -34,6 +35,7 @@ def one_dim(name, input, dim):
 
 
 @numpy_names
+@in_single
 def softmax(input, dim=None, dtype=None):
     """y = eˣ / Σ eˣ along `dim`; ∂L/∂x = y ⊙ (g − Σ g ⊙ y).
 
@@ -67,6 +69,7 @@ def softmax(input, dim=None, dtype=None):
 
 
 @numpy_names
+@in_single
 def log_softmax(input, dim=None, dtype=None):
     """y = x − ln Σ eˣ along `dim`; ∂L/∂x = g − eʸ Σ g."""
     input = floating(input if dtype is None else cast(input, dtypes.resolve(dtype)))
@@ -83,6 +86,7 @@ def log_softmax(input, dim=None, dtype=None):
 
 
 @numpy_names
+@in_single
 def logsumexp(input, dim, keepdim=False):
     """y = ln Σ eˣ along `dim`; ∂L/∂x = g eˣ⁻ʸ, the softmax."""
     input = floating(input)

@@ -1,5 +1,7 @@
 """Adam, and AdamW with its weight decay apart from the gradient."""
 
+import math
+
 import numpy as np
 
 from .. import dtypes
@@ -56,14 +58,14 @@ class Adam(Optimizer):
                 raise ValueError(f"betas[{i}] must be at least 0 and below 1, got {beta!r}.")
 
     def update(self, theta, g, state, group):
-        lr, decay = group["lr"], group["weight_decay"]
+        decay = group["weight_decay"]
         t, *averages = counted(theta, state, group)
         for theta, g, *averages in pieces(theta, g, *averages):
             if group["maximize"]:
                 g = -g
             if decay:
                 g = g + decay * theta
-            theta -= lr * direction(g, *averages, t, group)
+            theta -= descent(g, *averages, t, group)
 
 
 class AdamW(Adam):
@@ -92,7 +94,7 @@ class AdamW(Adam):
                 g = -g
             if decay:
                 theta -= lr * decay * theta
-            theta -= lr * direction(g, *averages, t, group)
+            theta -= descent(g, *averages, t, group)
 
 
 def counted(theta, state, group):
@@ -105,16 +107,23 @@ def counted(theta, state, group):
     return int(state["step"].array), m, v, v_max
 
 
-def direction(g, m, v, v_max, t, group):
-    """m̂ / (√v̂ + ε) after m and v have taken in the gradient g."""
+def descent(g, m, v, v_max, t, group):
+    """lr·m̂ / (√v̂ + ε) after m and v have taken in the gradient g, with one array to work in."""
     beta1, beta2 = group["betas"]
+    work = np.empty_like(m)
+    np.multiply(g, 1 - beta1, out=work)
     m *= beta1
-    m += (1 - beta1) * g
+    m += work
+    np.multiply(g, g, out=work)
+    work *= 1 - beta2
     v *= beta2
-    v += (1 - beta2) * g * g
+    v += work
     if group["amsgrad"]:
         np.maximum(v_max, v, out=v_max)
         v = v_max
-    m_hat = m / (1 - beta1**t)
-    v_hat = v / (1 - beta2**t)
-    return m_hat / (np.sqrt(v_hat) + group["eps"])
+    np.sqrt(v, out=work)
+    work /= math.sqrt(1 - beta2**t)  # √v̂
+    work += group["eps"]
+    np.divide(m, work, out=work)
+    work *= group["lr"] / (1 - beta1**t)
+    return work

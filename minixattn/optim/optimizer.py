@@ -80,7 +80,7 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         due = [
-            (p, gradient(p, f"param_groups[{i}]['params'][{j}]"), group)
+            (p, gradient(p, i, j), group)
             for i, group in enumerate(self.param_groups)
             for j, p in enumerate(group["params"])
             if p.grad is not None
@@ -156,17 +156,19 @@ class Optimizer:
 def pieces(theta, g, *averages):
     """Matching flat pieces of parameters, gradient and averages, to update one after another.
 
-    A GPU gets everything in one piece, and so do parameters whose elements lie in another order
-    than row by row, because their flat form would be a copy. An average may be None.
+    A GPU gets everything in one piece, and so do small parameters, and those whose elements lie in
+    another order than row by row, because their flat form would be a copy. An average may be None.
     """
     arrays = (theta, g, *averages)
+    if theta.size <= PIECE or backend.device_of(theta) != "cpu":
+        return (arrays,)
     if not all(a.flags.c_contiguous for a in (theta, *averages) if a is not None):
-        yield arrays
-        return
+        return (arrays,)
     flat = [None if a is None else a.reshape(-1) for a in arrays]
-    size = PIECE if backend.device_of(theta) == "cpu" else max(theta.size, 1)
-    for i in range(0, theta.size, size):
-        yield [None if a is None else a[i : i + size] for a in flat]
+    return (
+        [None if a is None else a[i : i + PIECE] for a in flat]
+        for i in range(0, theta.size, PIECE)
+    )
 
 
 def remembered(state, name, theta):
@@ -184,14 +186,21 @@ def at_least_float32(dtype):
     return dtypes.float32 if dtype == dtypes.float16 else dtype
 
 
-def gradient(p, where):
-    """The array of p.grad, checked to fit p."""
+def gradient(p, i, j):
+    """The array of p.grad, checked to fit p, which is parameter j of group i."""
     g = p.grad.array
-    if g.shape != p.shape:
-        raise ShapeError(f"{where} has shape {p.shape}, but its .grad has shape {g.shape}.")
-    if p.grad.device != p.device:
-        raise DeviceError(
-            f"{where} is on {p.device}, but its .grad on {p.grad.device}: call zero_grad() after "
-            f"moving a model."
+    if g.shape != p.array.shape:
+        raise ShapeError(
+            f"{place_of(i, j)} has shape {p.shape}, but its .grad has shape {g.shape}."
         )
-    return g.astype(at_least_float32(g.dtype), copy=False)
+    if type(g) is not type(p.array) and p.grad.device != p.device:
+        raise DeviceError(
+            f"{place_of(i, j)} is on {p.device}, but its .grad on {p.grad.device}: call "
+            f"zero_grad() after moving a model."
+        )
+    return g if g.dtype != dtypes.float16 else g.astype(dtypes.float32)
+
+
+def place_of(i, j):
+    """Where a parameter is listed, for errors."""
+    return f"param_groups[{i}]['params'][{j}]"

@@ -61,7 +61,8 @@ class SGD(Optimizer):
             )
 
     def update(self, theta, g, state, group):
-        lr, mu, tau, decay = (group[k] for k in ("lr", "momentum", "dampening", "weight_decay"))
+        lr, mu, tau = group["lr"], group["momentum"], group["dampening"]
+        decay = group["weight_decay"]
         v = None
         if mu:
             tau = tau if state.get("momentum_buffer") is not None else 0

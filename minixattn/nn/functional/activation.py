@@ -34,7 +34,10 @@ def normal_cdf(input):
     """y = Φ(x) = ½ (1 + erf(x / √2)); ∂L/∂x = g exp(−x²/2) / √(2π)."""
 
     def forward(x):
-        return (0.5 * (1 + erf(x * x.dtype.type(math.sqrt(0.5))))).astype(x.dtype)
+        y = erf(x * x.dtype.type(math.sqrt(0.5)))
+        y += 1
+        y *= 0.5
+        return y
 
     def derivative(g, _y, x):
         x = minimum(abs(x), 40.0)  # the exponential is 0 beyond, and x² may overflow
@@ -59,8 +62,21 @@ def tanh_cdf(input):
 
 
 def silu(input, inplace=False):
-    """y = x σ(x), also called swish. `inplace` is accepted; the input stays as it is."""
-    return input * sigmoid(input)
+    """y = x σ(x), also called swish; ∂L/∂x = g (σ + y (1 − σ)).
+
+    `inplace` is accepted for PyTorch's sake; the input stays as it is.
+    """
+
+    def forward(x):
+        wide = x.astype(np.float32) if x.dtype == np.float16 else x
+        with np.errstate(over="ignore"):  # e⁻ˣ = ∞ makes it 0, as it should
+            return (wide / (1 + np.exp(-wide))).astype(x.dtype, copy=False)
+
+    def derivative(g, y, x):
+        gate = sigmoid(x)
+        return g * (gate + y * (1 - gate))
+
+    return unary(forward, floating(input), derivative)
 
 
 def logsigmoid(input):

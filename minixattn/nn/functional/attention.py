@@ -17,15 +17,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ... import backend
 from ...creation import as_tensor
-from ...engine import constant
+from ...engine import constant, tapes
 from ...errors import DTypeError, ShapeError
 from ...mask_type import Mask
 from ...ops.elementwise import masked_fill, tanh
 from ...ops.shape import broadcast_to, reshape
 from ...ops.softmax import softmax
+from ...pending import ask
+from ...precision import as_one_product
 from ...tensor import Tensor
+from .blockwise import as_it_is, blockwise, causal
+from .fast_attention import WHOLE
 from .regularization import dropout
 
 
@@ -39,6 +42,7 @@ class AttentionSteps(NamedTuple):
     output: Tensor  # weights V             (…, L, d_v)
 
 
+@as_one_product
 def attention_steps(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, *,
                     scale=None, enable_gqa=False, softcap=None):  # fmt: skip
     """softmax(Q Kᵀ / √d_k) V, keeping each step.
@@ -69,6 +73,7 @@ def attention_steps(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=
     return AttentionSteps(scores, capped, masked, weights, output)
 
 
+@as_one_product
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0,
                                  is_causal=False, *, scale=None, enable_gqa=False,
                                  softcap=None):  # fmt: skip
@@ -97,47 +102,86 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     ShapeError
         Naming which of query, key, value and mask does not fit, with both numbers.
     """
-    steps = attention_steps(
-        *widened(query, key, value), attn_mask, dropout_p, is_causal,
-        scale=scale, enable_gqa=enable_gqa, softcap=softcap,
+    def equation(query, key, value):
+        steps = attention_steps(
+            *widened(query, key, value), attn_mask, dropout_p, is_causal,
+            scale=scale, enable_gqa=enable_gqa, softcap=softcap,
+        )  # fmt: skip
+        return steps.output.to(query.dtype)
+
+    simple = not dropout_p and softcap is None and not isinstance(scale, Tensor)
+    if not (simple and is_long(query, key, value)):
+        return equation(query, key, value)
+    check_streams(query, key, value)
+    shape = (*query.shape[:-1], key.shape[-2])
+    mask = checked_mask(attn_mask, is_causal, shape, query)
+    if mask is not None and mask.requires_grad:  # a learned mask
+        return equation(query, key, value)
+    if attn_mask is not None:
+        mask = attn_mask = constant(as_it_is(mask.array))  # what `equation` uses from here on
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
+    return blockwise(equation, query, key, value, None if mask is None else mask.array, scale)
+
+
+def is_long(query, key, value):
+    """Whether the scores are better never stored; see `fast_attention.WHOLE`."""
+    streams = (query, key, value)
+    return (
+        query.ndim > 1 and key.ndim > 1 and not tapes
+        and math.prod(query.shape[:-1]) * key.shape[-2] > WHOLE
+        and all(x.shape[:-2] == query.shape[:-2] and x.dtype != np.float16 for x in streams)
     )  # fmt: skip
-    return steps.output.to(query.dtype)
 
 
 def apply_mask(scores, attn_mask, is_causal):
     """The scores with −∞ where a query may not look, or with a float mask added."""
-    L, S = scores.shape[-2:]
+    mask = checked_mask(attn_mask, is_causal, scores.shape, scores)
+    if mask is None:
+        return scores
+    if mask.dtype.kind == "b":
+        return masked_fill(scores, ~mask, -math.inf)
+    return scores + mask.to(scores.dtype)
+
+
+def checked_mask(attn_mask, is_causal, shape, like):
+    """The mask of scores (…, L, S): a bool or float Tensor, or None where every query may look.
+
+    It is brought to the device of `like`.
+    """
+    L, S = shape[-2:]
     if is_causal:
         if attn_mask is not None:
             raise RuntimeError(
                 "is_causal=True and an attn_mask were both given: put the causal part into the "
                 "mask with `mask & ones(L, S).tril().bool()`, or leave one out."
             )
-        xp = backend.namespace(scores.array)
-        attn_mask = constant(xp.arange(L)[:, None] >= xp.arange(S))
+        return constant(causal(like.array, L, S))
     if attn_mask is None:
-        return scores
+        return None
     if isinstance(attn_mask, Mask):
-        attn_mask = attn_mask.for_sdpa(heads=scores.ndim > 3)
-    attn_mask = as_tensor(attn_mask, device=scores.device)
-    if not fits(attn_mask.shape, scores.shape):
+        attn_mask = attn_mask.for_sdpa(heads=len(shape) > 3)
+    attn_mask = as_tensor(attn_mask, device=like.device)
+    if not fits(attn_mask.shape, shape):
         raise ShapeError(
-            f"attn_mask of shape {attn_mask.shape} does not fit scores of shape {scores.shape}: "
-            f"expected (L, S) = {(L, S)}, or a shape that broadcasts to {scores.shape}."
+            f"attn_mask of shape {attn_mask.shape} does not fit scores of shape {shape}: "
+            f"expected (L, S) = {(L, S)}, or a shape that broadcasts to {shape}."
         )
-    if attn_mask.dtype.kind == "b":
-        return masked_fill(scores, ~attn_mask, -math.inf)
-    if attn_mask.dtype.kind != "f":
+    if attn_mask.dtype.kind not in "bf":
         raise DTypeError(
             f"attn_mask must be bool (True = may attend) or float (added to the scores), got "
             f"{attn_mask.dtype}: use .bool()."
         )
-    if not (attn_mask.array < math.inf).all():
-        raise ValueError(
-            f"attn_mask of shape {attn_mask.shape} holds +inf or NaN. A float mask is added to the "
-            f"scores: 0 leaves a score as it is, -inf forbids the key."
-        )
-    return scores + attn_mask.to(scores.dtype)
+    if attn_mask.dtype.kind == "f":
+        ask(~(attn_mask.array < math.inf), lambda: refuse(attn_mask))
+    return attn_mask
+
+
+def refuse(attn_mask):
+    """Raise for a float mask that would make NaN of a score."""
+    raise ValueError(
+        f"attn_mask of shape {attn_mask.shape} holds +inf or NaN. A float mask is added to the "
+        f"scores: 0 leaves a score as it is, -inf forbids the key."
+    )
 
 
 def fits(shape, target):

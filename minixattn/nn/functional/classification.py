@@ -12,11 +12,14 @@ from ...ops.elementwise import masked_fill
 from ...ops.indexing import pick
 from ...ops.reduction import sum
 from ...ops.softmax import log_softmax
+from ...pending import ask
+from ...precision import in_single
 from .checks import tensors
 from .embedding import check_indices
 from .loss import check_reduction, reduced
 
 
+@in_single
 def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="mean",
                   label_smoothing=0.0):  # fmt: skip
     """ℓ = −w_y ln p_y for a class y, ℓ = −Σ_c w_c t_c ln p_c for probabilities t; p = softmax(x).
@@ -58,6 +61,7 @@ def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="m
     return (losses if reduction == "none" else sum(losses)).to(logp.dtype)
 
 
+@in_single
 def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean"):
     """ℓ = −w_y x_y: `cross_entropy` of what are log probabilities already.
 
@@ -118,11 +122,14 @@ def classes(name, input, target, weight, ignore_index, reduction):
 def total(name, factor):
     """Σ w_y, which must not be 0."""
     n = factor.sum()
-    if n == 0:
+
+    def refuse():
         raise ValueError(
             f"{name}: there is no mean over nothing: every target is ignored or has weight 0. "
             f'Leave such a batch out, or use reduction="sum".'
         )
+
+    ask(n == 0, refuse)
     return n
 
 

@@ -1,9 +1,12 @@
 """Looking up rows of a table."""
 
+import numpy as np
+
 from ... import backend
-from ...engine import Node, apply, constant
+from ...engine import Node, apply, constant, unary
 from ...errors import DTypeError, ShapeError
-from ...ops.indexing import place
+from ...ops.indexing import pick, place
+from ...pending import ask
 from .checks import tensors
 
 
@@ -40,9 +43,29 @@ def embedding(input, weight, padding_idx=None):
         ids = ids.array if isinstance(ids, Node) else ids
         if padding_idx is not None:
             g = g * (ids != padding_idx)[..., None]
-        return place(g, ids, W.shape)
+        return rows_added_up(g, ids, W.shape)
 
     return apply(lambda ids, W: W[ids], (input, weight), None, grad_of_table)
+
+
+def rows_added_up(g, ids, shape):
+    """Zeros of `shape` to whose rows `ids` those of g are added; ∂L/∂g picks them again.
+
+    On the CPU the rows that go to one place are brought side by side and summed up together,
+    which takes a fraction of the time of adding them one by one.
+    """
+    if backend.namespace(ids) is not np or not ids.size:
+        return place(g, ids, shape)
+
+    def forward(g):
+        order = ids.reshape(-1).argsort(kind="stable")
+        row = ids.reshape(-1)[order]
+        first = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
+        y = np.zeros(shape, g.dtype)
+        y[row[first]] = np.add.reduceat(g.reshape(-1, shape[1])[order], first, axis=0)
+        return y
+
+    return unary(forward, g, lambda g, _y, _x: pick(g, ids))
 
 
 def row_number(padding_idx, n):
@@ -56,15 +79,19 @@ def row_number(padding_idx, n):
 
 
 def check_indices(name, ids, n, bound):
-    """Integers from 0 to n − 1; the error names the first that is not."""
+    """Integers from 0 to n − 1; the error names the first that is not (see `pending`)."""
     if ids.dtype.kind not in "iu":
         raise DTypeError(f"{name}: expected integer indices, got {ids.dtype}: use .long().")
-    wrong = (ids.array < 0) | (ids.array >= n)
-    if wrong.any():
-        value = int(ids.array[wrong][0])
+    array = ids.array
+    wrong = (array < 0) | (array >= n)
+
+    def refuse():
+        value = int(array[wrong][0])
         raise IndexError(
             f"{name}: the index {value} is out of range: expected 0 to {n - 1} ({bound} is {n})."
         )
+
+    ask(wrong, refuse)
 
 
 def one_hot(tensor, num_classes=-1):

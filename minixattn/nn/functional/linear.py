@@ -1,10 +1,16 @@
 """The linear map of the last dimension."""
 
-from ...engine import apply
+import math
+
+import numpy as np
+
+from ...engine import Node, apply
 from ...errors import DTypeError, ShapeError
 from ...ops.product import matmul, multiply, rows
 from ...ops.reduction import sum
+from ...precision import lowered, open_blocks
 from .checks import tensors
+from .merging import ones
 
 
 def linear(input, weight, bias=None):
@@ -27,6 +33,8 @@ def linear(input, weight, bias=None):
     DTypeError
         If they are not all of one float type.
     """
+    if open_blocks:
+        input, weight, bias = lowered(input, weight, bias)
     check(input, weight, bias)
 
     def forward(x, W, b=None):
@@ -38,10 +46,29 @@ def linear(input, weight, bias=None):
     derivatives = (
         lambda g, _y, x, W, *_b: matmul(rows(g), W).reshape(x.shape),
         lambda g, _y, x, _W, *_b: matmul(rows(g).swapaxes(0, 1), rows(x)),
-        lambda g, _y, _x, _W, _b: sum(rows(g), 0),
+        lambda g, _y, _x, _W, _b: sum_of_rows(rows(g)),
     )
     inputs = (input, weight) if bias is None else (input, weight, bias)
     return apply(forward, inputs, *derivatives[: len(inputs)])
+
+
+FEW = 256  # rows
+
+
+def sum_of_rows(g, out=None):
+    """Σ over the rows of a matrix (n, m): √n sums of √n rows each, and their sum.
+
+    One after another, as `sum` adds them, the rounding errors of some thousand rows cost a digit.
+    """
+    if isinstance(g, Node):
+        return sum(g, 0)
+    if len(g) <= FEW:  # a row of ones times g
+        return np.matmul(ones(g.T).T, g, out=out if out is None else out[None])[0]
+    step = math.isqrt(len(g))
+    even = len(g) - len(g) % step
+    total = g[:even].reshape(-1, step, g.shape[1]).sum(1).sum(0, out=out)
+    total += g[even:].sum(0)
+    return total
 
 
 def check(input, weight, bias):

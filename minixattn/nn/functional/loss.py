@@ -8,10 +8,12 @@ from ...engine import apply, matched
 from ...errors import DTypeError, ShapeError
 from ...ops.elementwise import abs
 from ...ops.reduction import mean, sum
+from ...precision import in_single
 from .activation import logsigmoid
 from .checks import tensors
 
 
+@in_single
 def mse_loss(input, target, *, reduction="mean"):
     """ℓ = (x − t)²; ∂ℓ/∂x = 2 (x − t).
 
@@ -40,6 +42,7 @@ def mse_loss(input, target, *, reduction="mean"):
     )  # fmt: skip
 
 
+@in_single
 def l1_loss(input, target, *, reduction="mean"):
     """ℓ = |x − t|.
 
@@ -52,6 +55,7 @@ def l1_loss(input, target, *, reduction="mean"):
     return reduced("l1_loss", abs(x - t), reduction)
 
 
+@in_single
 def binary_cross_entropy_with_logits(input, target, weight=None, *, reduction="mean",
                                      pos_weight=None):  # fmt: skip
     """ℓ = −w (p t ln σ(x) + (1 − t) ln(1 − σ(x))), exact for large |x|.

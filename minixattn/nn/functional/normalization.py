@@ -8,14 +8,18 @@ import math
 
 import numpy as np
 
-from ...engine import apply, unary
+from ...engine import Node, apply, unary
 from ...errors import DTypeError, ShapeError
 from ...ops.elementwise import maximum
 from ...ops.norm import norm
+from ...ops.product import multiply
 from ...ops.reduction import mean
+from ...precision import in_single
 from .checks import tensors
+from .merging import ones
 
 
+@in_single
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """y = (x − μ) / √(σ² + ε) ⊙ w + b, μ and σ² over the last dimensions.
 
@@ -36,6 +40,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     )
 
 
+@in_single
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """y = x / √(mean x² + ε) ⊙ w, the mean over the last dimensions.
 
@@ -56,6 +61,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     return in_float32(lambda x, w, b: affine(over_rms(x, dims, eps), w, b), input, weight, None)
 
 
+@in_single
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """y = (x − μ) / √(σ² + ε) ⊙ w + b, μ and σ² over each of G groups of channels.
 
@@ -80,11 +86,11 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
             f"{num_groups} groups."
         )
     check_affine("group_norm", (C,), weight, bias)
-    groups = (N, num_groups, C // num_groups * math.prod(input.shape[2:]))
-    channels = (C, *[1] * (input.ndim - 2))
+    groups = (N, num_groups, C // num_groups, *input.shape[2:])
+    channels, dims = (C, *[1] * (input.ndim - 2)), tuple(range(2, len(groups)))
 
     def equation(x, w, b):
-        x = over_rms(centred(x.reshape(groups), (2,)), (2,), eps).reshape(x.shape)
+        x = over_rms(centred(x.reshape(groups), dims), dims, eps).reshape(x.shape)
         return affine(x, *(p if p is None else p.reshape(channels) for p in (w, b)))
 
     return in_float32(equation, input, weight, bias)
@@ -109,13 +115,27 @@ def in_float32(equation, x, w, b):
 def centred(input, dims):
     """y = x − mean x; ∂L/∂x = g − mean g."""
     return unary(
-        lambda x: x - average(x, dims), input, lambda g, _y, _x: g - mean(g, dims, keepdim=True)
+        lambda x: x - average(x, dims), input, lambda g, _y, _x: g - inner_mean(g, dims)
     )
 
 
 def average(x, dims):
     """The mean of an array, with the dimensions kept as 1."""
-    return x.sum(axis=dims, keepdims=True) * (1 / max(math.prod(x.shape[d] for d in dims), 1))
+    n = max(math.prod(x.shape[d] for d in dims), 1)
+    if dims == (-1,):  # the sums of many rows are quickest as a product with ones
+        return multiply(x, ones(x)) * (1 / n)
+    if len(dims) > 1:  # positions before channels: the latter may lie side by side in memory
+        x = x.sum(axis=dims[1:], keepdims=True)
+    return x.sum(axis=dims[0], keepdims=True) * (1 / n)
+
+
+def inner_mean(input, dims):
+    """`average` with a derivative."""
+    if not isinstance(input, Node):
+        return average(input, dims)
+    if len(dims) > 1:
+        input = mean(input, dims[1:], keepdim=True)
+    return mean(input, dims[:1], keepdim=True)
 
 
 def over_rms(input, dims, eps):
@@ -126,7 +146,7 @@ def over_rms(input, dims, eps):
     """
     return apply(
         lambda x, r: x * r, (input, inverse_rms(input, dims, eps)),
-        lambda g, y, _x, r: r * (g - y * mean(g * y, dims, keepdim=True)), None,
+        lambda g, y, _x, r: r * (g - y * inner_mean(g * y, dims)), None,
     )  # fmt: skip
 
 

@@ -1,0 +1,73 @@
+"""Attention that never has all scores in memory, as an operation on tensors.
+
+`fast_attention.py` computes it and explains how; here it gets its history.
+"""
+
+import numpy as np
+
+from ...backend import namespace
+from ...engine import Node, record, same_device
+from ...recompute import through
+from ...workspace import empty
+from .fast_attention import attend, attend_back
+
+
+def blockwise(equation, query, key, value, mask, scale):
+    """softmax(Q Kᵀ · scale) V for (…, L, d_k), (…, S, d_k), (…, S, d_v), without the weights.
+
+    Parameters
+    ----------
+    equation : function (query, key, value) -> output of Tensors, the same readable; second
+        derivatives are its
+    query, key, value : Tensors with equal leading dimensions
+    mask : array that broadcasts to (…, L, S), bool (True = may attend) or float (added), or None
+    scale : what the scores are multiplied with
+
+    Returns
+    -------
+    Tensor (…, L, d_v)
+    """
+    inputs = same_device((query, key, value), (blockwise,))
+    Q, K, V = (four(x.array) for x in inputs)
+    Q = Q * Q.dtype.type(scale)
+    if mask is not None:
+        mask = four(np.broadcast_to(mask, (*query.shape[:-1], key.shape[-2])))
+    O = empty((*Q.shape[:-1], V.shape[-1]), Q)
+    P, sums = attend(Q, K, V, mask, O, weights=False)
+
+    def scaled_dot_product_attention(g, output, query, key, value):
+        if isinstance(g, Node):
+            return through(equation, (query, key, value), g)
+        dQ, dK, dV = (empty(x.shape, x) for x in (Q, K, V))
+        attend_back(Q, K, V, mask, four(output), P, sums, four(g), dQ, dK, dV)
+        dQ *= Q.dtype.type(scale)
+        return [d.reshape(x.shape) for d, x in zip((dQ, dK, dV), (query, key, value))]
+
+    shape = (*query.shape[:-1], value.shape[-1])
+    return record(O.reshape(shape), inputs, scaled_dot_product_attention)
+
+
+def four(x):
+    """(…, h, L, d) as (B, h, L, d)."""
+    return x.reshape((1,) * (4 - x.ndim) + x.shape if x.ndim < 4 else (-1, *x.shape[-3:]))
+
+
+def as_it_is(mask):
+    """A copy of a mask, which the caller may change before the backward pass looks at it again.
+
+    Rows that are only repeated (by `expand`) are copied once, as the copy still broadcasts.
+    """
+    return mask[tuple(slice(0, 1) if step == 0 else slice(None) for step in mask.strides)].copy()
+
+
+def causal(like, L, S):
+    """True where key s ≤ query l, (L, S).
+
+    On the CPU in the memory of one row: the mask is the same along every diagonal, so row l is row
+    0 read from l places earlier.
+    """
+    xp = namespace(like)
+    if xp is not np:
+        return xp.arange(L)[:, None] >= xp.arange(S)
+    row = np.arange(L + S - 1) >= S - 1
+    return np.lib.stride_tricks.as_strided(row[S - 1 :], (L, S), (row.itemsize, -row.itemsize))

@@ -1,0 +1,249 @@
+"""A whole attention layer as one operation: what the layers run where nobody looks inside.
+
+    Q = x W_Qᵀ + b_Q,  [K V] = c W_KVᵀ + b_KV,  output = concat(softmax(Q Kᵀ · scale) V) W_Oᵀ + b_O
+
+`equation` says it with tensors. `forward` and `backward` say it with arrays, and write each result
+where it is needed: the scale goes into Q, K and V lie side by side in one array, the heads are
+views of it, and every gradient is written straight into an array laid out as its parameter.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..engine import Node, record, tapes
+from ..precision import open_blocks
+from ..recompute import through
+from ..threads import get_num_threads, share
+from ..workspace import empty
+from .functional.attention import attention_steps, checked_mask
+from .functional.blockwise import as_it_is
+from .functional.fast_attention import attend, attend_back, threads_pay
+from .functional.linear import linear, sum_of_rows
+from .heads import merge_heads, split_heads
+
+
+class Projections(NamedTuple):
+    """What projects: for each, the (weight, bias) pairs whose results lie side by side."""
+
+    Q: list
+    KV: list  # one pair for both, or one for K and one for V
+    O: list
+
+
+def equation(x, c, projections, h, scale, mask=None):
+    """(output, weights) of the layer, as Tensors: the equation above."""
+    Q = linear(x, *projections.Q[0])
+    K, V = keys_and_values(c, projections)
+    Q, K, V = (split_heads(stream, h) for stream in (Q, K, V))
+    steps = attention_steps(Q, K, V, mask, scale=scale)
+    return linear(merge_heads(steps.output), *projections.O[0]), steps.weights
+
+
+def keys_and_values(c, projections):
+    """K and V, as Tensors."""
+    found = [linear(c, W, b) for W, b in projections.KV]
+    return found if len(found) == 2 else halves(*found, len(projections.Q[0][0]))
+
+
+def halves(KV, width):
+    """K, the first `width` columns, and V, the others."""
+    return KV[..., :width], KV[..., width:]
+
+
+def is_plain(x, c, parameters, arrange, h, mask):
+    """Whether `attention_layer` takes these, or the readable form does, which can explain errors.
+
+    Batches and parameters of one float type, whose widths fit; keys to look at; no mask that is
+    learned; and nobody traces or casts.
+    """
+    if tapes or open_blocks or not (isinstance(x, Node) and isinstance(c, Node)):
+        return False
+    given = [None if t is None else t.array for t in (x, c, *parameters)]
+    a, b, *values = given
+    return (
+        a.ndim == 3 == b.ndim and b.size > 0 and a.dtype.kind == "f" and a.dtype.itemsize > 2
+        and all(type(t) is type(a) and t.dtype == a.dtype for t in given if t is not None)
+        and not (mask is not None and mask.requires_grad)
+        and widths_fit(a.shape[-1], b.shape[-1], arrange(values), h)
+    )  # fmt: skip
+
+
+def widths_fit(D_q, D_c, projections, h):
+    """Whether all that is multiplied fits: x W_Qᵀ, c W_KVᵀ, Q Kᵀ by heads, and concat(…) W_Oᵀ."""
+    d_Q, d_KV = (sum([len(W) for W, _ in pairs]) for pairs in projections[:2])
+    d_V, d_K = d_KV - d_Q, len(projections.KV[0][0])
+    return d_Q % h == d_V % h == 0 and d_K in (d_Q, d_KV) and all(
+        W.shape[1:] == (width,) and (b is None or b.shape == W.shape[:1])
+        for pairs, width in zip(projections, (D_q, D_c, d_V)) for W, b in pairs
+    )  # fmt: skip
+
+
+# The same with arrays ----------------------------------------------------------------------------
+
+
+class Saved(NamedTuple):
+    """What the derivatives need of the forward pass."""
+
+    Q: np.ndarray  # (B, h, L, d_k), times the scale
+    K: np.ndarray  # (B, h, S, d_k)
+    V: np.ndarray  # (B, h, S, d_v), side by side with K in memory
+    O: np.ndarray  # (B, L, h·d_v)
+    P: np.ndarray  # (B, h, L, S), the weights; None where they were tiled
+    sums: np.ndarray  # (B, h, L, 2), m and Σ e^(s−m) of each row, where they were
+
+
+def forward(x, c, projections, h, scale, mask, need_weights):
+    """(output, Saved) from x (B, L, D_q) and c (B, S, D_c)."""
+    multiply = multiplier(x, c, projections)
+    Q = project_into(x, projections.Q, multiply)
+    Q *= scale
+    KV = project_into(c, projections.KV, multiply)
+    Q, K, V = (heads(stream, h) for stream in (Q, *halves(KV, Q.shape[-1])))
+    O = empty((*x.shape[:2], h * V.shape[-1]), x)
+    P, sums = attend(Q, K, V, mask, heads(O, h), need_weights)
+    return project_into(O, projections.O, multiply), Saved(Q, K, V, O, P, sums)
+
+
+def backward(g, x, c, projections, gradients, h, scale, mask, saved, wanted=(True, True)):
+    """∂L/∂x and ∂L/∂c from g = ∂L/∂output, None for what is not wanted.
+
+    The derivatives with respect to the projections are written into `gradients`.
+    """
+    Q, K, V, O, P, sums = saved
+    multiply = multiplier(x, c, projections)
+    dO = project_back(g, O, projections.O, gradients.O, multiply)
+    width = h * Q.shape[-1]
+    dQ, dKV = empty((*x.shape[:2], width), x), empty((*c.shape[:2], width + O.shape[-1]), x)
+    attend_back(Q, K, V, mask, heads(O, h), P, sums, heads(dO, h), heads(dQ, h),
+                *(heads(half, h) for half in halves(dKV, width)))  # fmt: skip
+    dQ *= scale
+    dx = project_back(dQ, x, projections.Q, gradients.Q, multiply, wanted[0])
+    dc = project_back(dKV, c, projections.KV, gradients.KV, multiply, wanted[1])
+    return dx, dc
+
+
+def multiplier(x, c, projections):
+    """The product to use: the matrix library's threads and Python's would fight for the cores."""
+    B, L, _ = x.shape
+    width = sum(len(W) for W, _ in projections.Q)
+    return multiply_shared if threads_pay(x, B * L * c.shape[1] * width) else np.matmul
+
+
+def multiply_shared(a, b, out):
+    """out = a b, whose rows are shared among the threads."""
+    size = -(-len(out) // (16 * get_num_threads())) * 16
+    share(lambda i: np.matmul(a[i * size : (i + 1) * size], b, out=out[i * size : (i + 1) * size]),
+          -(-len(out) // size))
+    return out
+
+
+def heads(x, h):
+    """(B, L, h·d) → (B, h, L, d), a view."""
+    B, L, width = x.shape
+    return x.reshape(B, L, h, width // h).swapaxes(1, 2)
+
+
+def rows(x):
+    """(B, L, width) → (B·L, width), a view."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def columns(pairs):
+    """Where the results of each (weight, bias) lie in the joint one."""
+    stop = 0
+    for W, b in pairs:
+        start, stop = stop, stop + len(W)
+        yield slice(start, stop), W, b
+
+
+def project_into(x, pairs, multiply):
+    """y = x Wᵀ + b of each pair, side by side in one array (B, L, Σ widths)."""
+    y = empty((*x.shape[:2], sum(len(W) for W, _ in pairs)), x)
+    for part, W, b in columns(pairs):
+        here = multiply(rows(x), W.T, out=rows(y)[:, part])
+        if b is not None:
+            here += b
+    return y
+
+
+def project_back(g, x, pairs, gradients, multiply, wanted=True):
+    """∂L/∂W = gᵀ x and ∂L/∂b = Σ g, written into `gradients`; returns ∂L/∂x = Σ g W if wanted."""
+    g, x_rows = rows(g), rows(x)
+    dx = empty(x.shape, x) if wanted else None
+    for (part, W, b), (dW, db) in zip(columns(pairs), gradients):
+        multiply(g[:, part].T, x_rows, out=dW)
+        if b is not None:
+            sum_of_rows(g[:, part], out=db)
+        if wanted and part.start == 0:
+            multiply(g[:, part], W, out=rows(dx))
+        elif wanted:
+            dx += multiply(g[:, part], W, out=empty(x_rows.shape, x)).reshape(x.shape)
+    return dx
+
+
+def mask_of(x, c, h, mask):
+    """The array of a mask Tensor that fits (B, h, L, S), as it is now."""
+    mask = checked_mask(mask, False, (len(x), h, x.shape[1], c.shape[1]), x)
+    return None if mask is None else as_it_is(mask.array)
+
+
+# As an operation ---------------------------------------------------------------------------------
+
+
+def attention_layer(x, c, parameters, arrange, h, scale, mask=None, need_weights=True):
+    """(output, weights) of the layer; differentiable, any number of times.
+
+    Parameters
+    ----------
+    x, c : (B, L, D_q), (B, S, D_c)
+    parameters : the layer's Tensors; None for a bias that it does without
+    arrange : function that makes `Projections` of parameters, or of arrays laid out as these
+    h : number of heads
+    scale : what the scores are multiplied with
+    mask : bool (True = may attend) or float (is added), a Tensor that broadcasts to (B, h, L, S)
+    need_weights : whether to return the weights
+
+    Returns
+    -------
+    output : Tensor (B, L, D_o)
+    weights : Tensor (B, h, L, S), or None
+    """
+    given = [p for p in parameters if p is not None]
+    mask = mask_of(x, c, h, mask)
+
+    def arranged(values):
+        values = iter(values)
+        return arrange([None if p is None else next(values) for p in parameters])
+
+    def by_the_equation(x, c, *values):
+        return equation(x, c, arranged(values), h, scale, mask)
+
+    def from_weights(_x, c, *values):
+        *values, P = values
+        projections = arranged(values)
+        _, V = keys_and_values(c, projections)
+        return linear(merge_heads(P @ split_heads(V, h)), *projections.O[0])
+
+    inputs, wanted = (x, c, *given), (x.requires_grad, c.requires_grad)
+    arrays = [t.array for t in inputs]
+    out, saved = forward(arrays[0], arrays[1], arranged(arrays[2:]), h, scale, mask, need_weights)
+    weights = None
+    if need_weights:
+        weights = record(saved.P, inputs, lambda g, _P, *inputs: through(
+            lambda *inputs: by_the_equation(*inputs)[1], inputs, g))  # fmt: skip
+        inputs += (weights,)
+
+    def attention_layer(g, _output, x, c, *values):
+        if need_weights:
+            *values, P = values
+            if weights.retains_grad:
+                return through(from_weights, (x, c, *values, P), g)
+        if isinstance(g, Node):
+            return (*through(lambda *inputs: by_the_equation(*inputs)[0], (x, c, *values), g), None)
+        gradients = [empty(p.shape, p) for p in values]
+        dx, dc = backward(g, x, c, arranged(values), arranged(gradients), h, scale, mask, saved,
+                          wanted)  # fmt: skip
+        return (dx, dc, *gradients, None)
+
+    return record(out, inputs, attention_layer), weights
