@@ -1,29 +1,47 @@
-"""Draw every picture of the README again, from fixed seeds: `make figures`.
+"""Draw the pictures of the README and the documentation again, from fixed seeds.
 
-Trains the model of the demo (about half a minute), asks it two questions about handwriting that it
-has not seen, and writes `attention.png` beside this file.
+    python figures/make_figures.py                  # all of them, about a minute
+    python figures/make_figures.py dates heads      # only these
+
+What each one shows is in figures/README.md. `benchmark.png` is drawn by `python -m benchmarks`.
 """
 
-from pathlib import Path
+import argparse
+import importlib
+import sys
 
-from minixattn import demo
-from minixattn.data.digits import Pages
-from minixattn.nn import CrossAttention
-from minixattn.progress import Progress
+from common import HERE, MissingFont, drawn
 
-HERE = Path(__file__).parent
+FIGURES = {  # file: the module of this folder whose function of the same name draws it
+    "attention.png": "images",
+    "three_ways.png": "images",
+    "equation.png": "learning",
+    "dates.png": "texts",
+    "drawing.png": "images",
+    "perceiver.png": "images",
+    "heads.gif": "learning",
+}
 
 
-def main(steps=demo.STEPS, seed=0):
-    """Train, answer, draw."""
-    pages, unseen = Pages("train"), Pages("test")
-    model = demo.build(CrossAttention, pages, seed, "cpu")
-    demo.fit(model, pages, Progress("cross-attention", steps), seed, "cpu")
-    batch = unseen.test_set(2, seed=seed + 1)
-    logits, looks = demo.answer(model, batch, "cpu")
-    figure = demo.attention_figure(unseen, batch, logits, looks)
-    figure.savefig(HERE / "attention.png", dpi=90)
+def main(arguments=None):
+    """Draw what is asked for; 0, or 1 where a font is missing."""
+    names = {file.partition(".")[0]: file for file in FIGURES}
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
+    wanted = [name.partition(".")[0] for name in parser.parse_args(arguments).names]
+    if unknown := [name for name in wanted if name not in names]:
+        parser.error(f"there is no figure {', '.join(unknown)}; there are {', '.join(names)}")
+    status = 0
+    for name in wanted or names:
+        try:
+            drawn(getattr(importlib.import_module(FIGURES[names[name]]), name), HERE / names[name])
+        except MissingFont as missing:
+            print(missing, file=sys.stderr)
+            status = 1
+        else:
+            print(f"{names[name]}: {(HERE / names[name]).stat().st_size:,} bytes", flush=True)
+    return status
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

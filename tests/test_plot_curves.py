@@ -122,3 +122,88 @@ def test_rows_that_are_no_triples_are_refused():
 def test_a_weight_of_the_past_that_is_no_average_is_refused(smooth):
     with pytest.raises(ValueError, match=re.escape("at least 0 and below 1, got ")):
         drawn({"one": ONE}, smooth=smooth)
+
+
+# Logs in other forms -----------------------------------------------------------------------------
+
+
+def test_a_single_run_needs_no_name():
+    loss, accuracy = drawn(ONE, smooth=0)
+    assert list(loss.lines[0].get_ydata()) == [3.0, 2.0, 2.5, 1.0]
+    assert accuracy.get_legend() is None and loss.get_title(loc="left") == ""
+
+
+def test_smoothing_is_stated():
+    loss, accuracy = drawn(ONE, smooth=0.9)
+    assert loss.get_title(loc="left") == (
+        "pale: each step; line: moving average, 0.9 past + 0.1 new"
+    )
+    assert accuracy.get_title(loc="left") == ""
+
+
+def test_rows_by_name_columns_and_csv_files_draw_alike(tmp_path):
+    rows = [{"epoch": 1, "loss": 3.0, "lr": 0.1}, {"epoch": 2, "loss": 2.0, "lr": 0.05}]
+    columns = {"epoch": [1, 2], "loss": [3.0, 2.0], "lr": [0.1, 0.05]}
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss,lr,note\n1,3.0,0.1,good\n2,2.0,0.05,better\n", encoding="utf-8")
+    for log in (rows, columns, path, str(path)):
+        axes = curves(log, smooth=0)
+        assert [ax.get_ylabel() for ax in axes] == ["loss (nats)", "lr"]
+        assert [ax.get_xlabel() for ax in axes] == ["epoch"] * 2
+        for ax, values in zip(axes, ([3.0, 2.0], [0.1, 0.05])):
+            assert list(ax.lines[0].get_xdata()) == [1, 2]
+            assert list(ax.lines[0].get_ydata()) == values
+
+
+def test_runs_of_different_measures_share_their_panels(tmp_path):
+    two = {"loss": [4, 3, 2], "norm": [1, 1, 1]}
+    axes = curves({"one": {"loss": [3, 2]}, "two": two}, smooth=0)
+    assert [ax.get_ylabel() for ax in axes] == ["loss (nats)", "norm"]
+    assert [len(ax.lines) for ax in axes] == [2, 1]
+    assert [ax.get_xlabel() for ax in axes] == ["row"] * 2
+
+
+def test_values_that_are_not_finite_leave_a_marked_gap():
+    loss, _ = drawn([(1, 3.0, 0.1), (2, np.nan, 0.1), (3, np.inf, 0.1), (4, 1.0, 0.2)], smooth=0.5)
+    means = loss.lines[1].get_ydata()
+    np.testing.assert_array_equal(np.isnan(means), [False, True, True, False])
+    assert means[3] == 2.0  # the mean went on where it stood
+    (cross,) = [line for line in loss.lines if line.get_marker() == "x"]
+    assert list(cross.get_xdata()) == [2]
+    assert [t.get_text() for t in loss.texts] == ["not finite at 2"]
+
+
+def test_colours_of_the_users_own_are_kept():
+    with plt.style.context("dark_background"):
+        expected = plt.rcParams["axes.prop_cycle"].by_key()["color"][:2]
+        loss, _ = drawn({"one": ONE, "two": TWO})
+    assert [line.get_color() for line in loss.lines[1::2]] == expected
+
+
+def test_no_two_of_sixteen_runs_look_alike():
+    loss, _ = drawn({f"run {i}": ONE for i in range(16)}, smooth=0)
+    assert len({(line.get_color(), line.get_linestyle()) for line in loss.lines}) == 16
+
+
+def test_it_is_saved(tmp_path):
+    drawn({"one": ONE}, save=tmp_path / "curves.svg")
+    assert "training step" in (tmp_path / "curves.svg").read_text(encoding="utf-8")
+
+
+def test_logs_that_cannot_be_read_say_why(tmp_path):
+    path = tmp_path / "log.csv"
+    for text, error, said in (
+        ("", ValueError, "log.csv is empty"),
+        ("a,b\nx,y\n", ValueError, "has no column of numbers among a, b"),
+        ("step,loss\n1,2\n3\n", mx.ShapeError, "line 3 of "),
+        ("step\n1\n", ValueError, "the log has no measure beside 'step'"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(error, match=re.escape(said)):
+            curves(path)
+    with pytest.raises(mx.ShapeError, match="'loss' has 2, 'lr' has 1"):
+        curves({"loss": [1, 2], "lr": [1]})
+    with pytest.raises(ValueError, match="no run to draw"):
+        curves({})
+    with pytest.raises(mx.ShapeError, match="2 panels do not fit on 3 Axes"):
+        curves(ONE, ax=Figure().subplots(1, 3))

@@ -126,3 +126,9 @@ def test_without_matplotlib_the_line_to_install_it_is_given(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match=r'pip install "minixattn\[plot\]"'):
         causal(3, 4).plot()
+
+
+def test_grids_fill_a_figure_that_is_given():
+    figure = plt.figure()
+    axes = plot.mask(np.ones((2, 3, 4), bool), ax=figure)
+    assert list(axes) == figure.axes

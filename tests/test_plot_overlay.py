@@ -2,17 +2,13 @@
 
 import io
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import leaf
 
 import minixattn as mx
 from minixattn.plot import overlay
-from minixattn.plot.canvas import ATTENTION, as_numpy
+from minixattn.plot.canvas import ATTENTION
 
 matplotlib = pytest.importorskip("matplotlib", reason='needs pip install "minixattn[plot]"')
 matplotlib.use("agg")
@@ -109,9 +105,30 @@ def test_paper_is_white_and_ink_is_grey():
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-def test_a_colour_image_is_drawn_in_its_colours(channels, rng):
+def test_a_colour_image_is_drawn_in_its_colours_when_asked(channels, rng):
     image = rng.random((8, 6, channels))
-    np.testing.assert_array_equal(drawn(image).get_images()[0].get_array(), image)
+    np.testing.assert_array_equal(drawn(image, saturation=1).get_images()[0].get_array(), image)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_colour_image_is_muted_so_that_the_tint_stands_out(channels, rng):
+    image = rng.random((8, 6, channels))
+    shown = drawn(image).get_images()[0].get_array()
+    grey = image[..., :3] @ [0.2126, 0.7152, 0.0722]
+    np.testing.assert_allclose(
+        shown[..., 0], 1 - 0.7 * (1 - grey - 0.25 * (image[..., 0] - grey)), atol=1e-12
+    )
+    np.testing.assert_array_equal(shown[..., 3:], image[..., 3:])
+    flat = drawn(image, saturation=0).get_images()[0].get_array()
+    np.testing.assert_allclose(flat[..., 0], flat[..., 2])
+    with pytest.raises(ValueError, match=re.escape("saturation=2, expected a number from 0 to 1")):
+        drawn(image, saturation=2)
+
+
+def test_a_grey_photograph_has_light_where_its_numbers_are_high():
+    image = drawn(ink=False).get_images()[0]
+    assert image.cmap(image.norm(1.0))[:3] == (1, 1, 1)
+    assert 0.2 < image.cmap(image.norm(0.0))[0] < 0.6
 
 
 def test_bytes_are_brought_to_numbers_from_0_to_1():
@@ -133,6 +150,68 @@ def test_a_weight_that_rounding_took_beyond_1_is_1():
     assert tint(drawn(weights=np.full(6, 1.0005)))[..., 3].max() == 0.75
 
 
+# Patches, scales and upsampling ------------------------------------------------------------------
+
+
+def test_patches_of_a_fixed_size_start_at_the_corner_and_leave_the_rest_untinted():
+    ax = drawn(np.ones((10, 11)), np.ones(6) / 6, (2, 3), patch=(4, 3))
+    picture, tint_ = ax.get_images()
+    np.testing.assert_allclose(picture.get_extent(), (0, 11 / 3, 10 / 4, 0))
+    assert tuple(tint_.get_extent()) == (0, 3, 2, 0)
+    np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [0, 11 / 3, 10 / 4, 0])
+    assert ax.get_aspect() == 4 / 3  # a pixel stays a square
+
+
+def test_patches_may_hang_over_the_edge_but_not_lie_outside():
+    ax = drawn(np.ones((10, 10)), np.ones(9) / 9, (3, 3), patch=4)
+    assert ax.get_xlim() == (0, 2.5)
+    said = "4 patches of 4 pixels do not fit an image of height 10"
+    with pytest.raises(mx.ShapeError, match=said):
+        drawn(np.ones((10, 10)), np.ones(16) / 16, (4, 4), patch=4)
+
+
+def test_a_grid_need_not_divide_the_pixels():
+    ax = drawn(np.ones((427, 640, 3)), np.ones(196) / 196, (14, 14))
+    assert tint(ax).shape == (14, 14, 4)
+    np.testing.assert_allclose(ax.get_aspect(), (427 / 14) / (640 / 14))
+
+
+def test_weights_of_any_sum_are_shares_of_vmax_which_is_named():
+    ax = drawn(weights=WEIGHTS * 40, vmax=50, values=True)
+    np.testing.assert_allclose(tint(ax)[..., 3].ravel(), 0.75 * WEIGHTS * 40 / 50)
+    assert ax.get_xlabel() == "strongest tint: 50"
+    assert [t.get_text() for t in ax.texts] == ["10", "20", "40"]
+    assert drawn(weights=WEIGHTS / 7, vmax="max").get_xlabel() == "strongest tint: 0.143"
+    assert tint(drawn(weights=WEIGHTS * 40, vmax=10))[..., 3].max() == 0.75
+    assert tint(drawn(weights=np.zeros(6), vmax="max"))[..., 3].max() == 0
+    assert drawn().get_xlabel() == ""
+    with pytest.raises(ValueError, match="sums of weights need a vmax"):
+        drawn(weights=WEIGHTS * 3)
+    with pytest.raises(ValueError, match='vmax=0, expected a number above 0, or "max"'):
+        drawn(vmax=0)
+
+
+@pytest.mark.parametrize("kind", ["bilinear", "bicubic"])
+def test_upsampling_is_smooth_and_said(kind):
+    ax = drawn(upsample=kind)
+    alpha = tint(ax)[..., 3]
+    assert max(alpha.shape) == 256 and alpha.shape[0] / alpha.shape[1] == pytest.approx(8 / 6, 0.01)
+    assert np.abs(np.diff(alpha, axis=1)).max() < 0.05 and alpha.min() >= 0
+    assert alpha.max() <= 0.75
+    assert ax.get_xlabel() == f"{kind} upsampling of 2 × 3 weights"
+    with pytest.raises(ValueError, match="upsample='cubic': expected one of 'nearest', 'bilinear'"):
+        drawn(upsample="cubic")
+
+
+def test_real_photographs_are_drawn(tmp_path):
+    datasets = pytest.importorskip("sklearn.datasets", reason='needs "minixattn[data]"')
+    for name in ("china.jpg", "flower.jpg"):
+        photo = datasets.load_sample_image(name)
+        ax = drawn(photo, np.ones(196) / 196, (14, 14), vmax="max", save=tmp_path / f"{name}.svg")
+        assert ax.get_images()[0].get_array().shape == (427, 640, 3)
+        assert "strongest tint" in (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+
+
 # Whose axes, whose arrays ------------------------------------------------------------------------
 
 
@@ -147,55 +226,6 @@ def test_it_draws_into_the_axes_it_is_given_and_returns_them():
 def test_without_axes_it_makes_a_figure_that_show_will_show():
     ax = overlay(IMAGE, WEIGHTS, (ROWS, COLUMNS))
     assert plt.get_fignums() == [ax.figure.number]
-
-
-def test_tensors_that_want_a_gradient_are_taken_as_they_are(device):
-    image, weights = leaf(IMAGE, device), leaf(WEIGHTS, device)
-    ax = drawn(image, weights * 1)
-    np.testing.assert_array_equal(tint(ax), tint(drawn()))
-    np.testing.assert_array_equal(ax.get_images()[0].get_array(), IMAGE)
-
-
-def test_arrays_of_the_gpu_library_are_taken_as_they_are(device):
-    np.testing.assert_array_equal(tint(drawn(leaf(IMAGE, device).array, WEIGHTS)), tint(drawn()))
-
-
-class LikeTorch:
-    """What a PyTorch tensor on a GPU asks for: detach, then cpu, then convert."""
-
-    def __init__(self, array, detached=False, here=False):
-        self.array, self.detached, self.here = array, detached, here
-
-    def detach(self):
-        return LikeTorch(self.array, True, self.here)
-
-    def cpu(self):
-        assert self.detached
-        return LikeTorch(self.array, self.detached, True)
-
-    def __array__(self, *args, **options):
-        if not (self.detached and self.here):
-            raise TypeError("cannot convert")
-        return np.asarray(self.array, *args)
-
-
-class LikeSeries:
-    """A table's column, whose `get` is another thing than a GPU array's."""
-
-    def get(self, key):
-        raise AssertionError(key)
-
-    def __array__(self, *args, **options):
-        return WEIGHTS
-
-
-@pytest.mark.parametrize(
-    "weights", [LikeTorch(WEIGHTS), LikeSeries(), WEIGHTS.tolist(), WEIGHTS.astype(np.float16)],
-    ids=["torch", "pandas", "list", "float16"],
-)  # fmt: skip
-def test_weights_of_other_libraries_are_taken_as_they_are(weights):
-    np.testing.assert_allclose(as_numpy(weights), WEIGHTS, atol=1e-3)
-    np.testing.assert_allclose(tint(drawn(weights=weights)), tint(drawn()), atol=1e-3)
 
 
 def test_what_was_given_is_not_changed():
@@ -248,20 +278,3 @@ def test_scores_in_place_of_weights_are_refused(weights):
     with pytest.raises(ValueError, match=re.escape(said)) as error:
         drawn(weights=weights)
     assert "after the softmax" in str(error.value)
-
-
-# Without matplotlib ------------------------------------------------------------------------------
-
-
-def test_importing_the_plots_imports_no_matplotlib():
-    code = "import sys, minixattn.plot, minixattn.plot.answers; print('matplotlib' in sys.modules)"
-    root = Path(__file__).parents[1]
-    said = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
-    assert (said.stdout, said.stderr) == ("False\n", "")
-
-
-def test_without_matplotlib_drawing_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=re.escape('pip install "minixattn[plot]"')):
-        overlay(IMAGE, WEIGHTS, (ROWS, COLUMNS))

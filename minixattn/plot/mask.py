@@ -3,13 +3,15 @@
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
-from .canvas import ATTENTION, INK, WRONG, as_numpy, pyplot
+from .canvas import ATTENTION, WRONG, as_numpy, finish
+from .cells import MASKED
+from .panels import fills, panels
 
 MANY_GRIDS, MANY_LINES = 12, 40
-FORBIDDEN = {"facecolor": "white", "edgecolor": "#a0a0a0", "hatch": "////", "linewidth": 0}
+FORBIDDEN = {"facecolor": "none", "edgecolor": "#a0a0a0", "hatch": MASKED, "linewidth": 0}
 
 
-def mask(allowed, *, ax=None):
+def mask(allowed, *, ax=None, save=None):
     """Draw where each query may look: a row for each query, a column for each key.
 
     A mask that differs between batch elements or heads gets a grid for each of them; one that is
@@ -20,7 +22,8 @@ def mask(allowed, *, ax=None):
     ----------
     allowed : of `minixattn.masks`, or bool array, True = may attend; (L, S), (B, L, S) or
         (B, h, L, S)
-    ax : matplotlib Axes to draw on, as many as there are grids; new ones where None
+    ax : matplotlib Axes to draw on, as many as there are grids, or a Figure; a new one where None
+    save : file to write, .png, .svg or .pdf
 
     Returns
     -------
@@ -39,7 +42,7 @@ def mask(allowed, *, ax=None):
     elif L == 1:
         rows = "every query"
     columns = min(4, lead[-1]) if lead else 1
-    axes = canvas(ax, int(np.prod(lead)), columns, allowed.shape[-2:])
+    axes = grid(ax, int(np.prod(lead)), columns, allowed.shape[-2:])
     for axis, where in zip(axes, np.ndindex(*lead)):
         one_grid(axis, allowed[where], rows)
         if where:
@@ -47,7 +50,7 @@ def mask(allowed, *, ax=None):
         if rows == "batch element":
             axis.set_title("the same for every query", fontsize="medium")
     legend(axes[columns - 1], (~allowed.any(-1)).any())
-    return axes if lead else axes[0]
+    return finish(axes if lead else axes[0], save)
 
 
 def checked(allowed):
@@ -65,31 +68,17 @@ def checked(allowed):
     return allowed
 
 
-def canvas(ax, grids, columns, shape):
-    """An array of as many Axes as there are grids."""
-    if ax is not None:
-        axes = np.asarray(ax, dtype=object).ravel()
-        if axes.size != grids:
-            raise ShapeError(
-                f"mask: {grids} grids, one for each batch element and head, do not fit on "
-                f"{axes.size} Axes: give as many."
-            )
-        return axes
-    if grids > MANY_GRIDS:
+def grid(ax, count, columns, shape):
+    """As many Axes as there are masks to draw."""
+    if fills(ax) and count > MANY_GRIDS:
         raise ShapeError(
-            f"mask: {grids} grids, one for each batch element and head, are too many to see; "
+            f"mask: {count} grids, one for each batch element and head, are too many to see; "
             f"at most {MANY_GRIDS}. Draw a part: masks.keep(mask.numpy()[:2]).plot()."
         )
-    lines = -(-grids // columns)
-    L, S = shape
-    size = 3.2 / max(L, S)
-    figsize = (1.2 + columns * (0.8 + max(S * size, 0.9)), 0.4 + lines * (0.9 + max(L * size, 0.4)))
-    _, axes = pyplot().subplots(
-        lines, columns, figsize=figsize, squeeze=False, layout="constrained"
-    )
-    for spare in axes.ravel()[grids:]:
-        spare.remove()
-    return axes.ravel()[:grids]
+    tall, wide = (3.2 * n / max(shape) for n in shape)
+    size = 0.8 + max(wide, 0.9), 0.9 + max(tall, 0.4)
+    what = f"grid{'s' * (count > 1)}, one for each batch element and head,"
+    return panels("mask", ax, count, columns, size, margins=(1.2, 0.4), what=what)
 
 
 def one_grid(ax, allowed, rows):
@@ -129,4 +118,4 @@ def legend(ax, empty):
         arrow = {"marker": "<", "color": WRONG, "linestyle": ""}
         handles.append(Line2D([], [], **arrow, label="may look nowhere"))
     ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.06, 1), frameon=False,
-              borderaxespad=0, fontsize="small", labelcolor=INK)  # fmt: skip
+              borderaxespad=0, fontsize="small")  # fmt: skip
