@@ -5,12 +5,14 @@ PYTHON ?= python3
 VENV ?= .venv
 # The parity tests have an environment of their own, so that `make test` never sees PyTorch.
 VENV_PARITY ?= .venv-parity
+# So has the race, with the libraries that take part in it.
+VENV_BENCH ?= .venv-bench
 # One fixed PyTorch, so that a comparison means the same everywhere. The CPU build is enough, and
 # saves gigabytes of GPU libraries; where pip would take another one, name the index that has it:
 # make parity TORCH="torch==2.13.0 --index-url URL"
 TORCH ?= torch==2.13.0
 
-.PHONY: help demo test parity lint figures dist clean
+.PHONY: help demo test parity browser bench lint figures dist clean
 .NOTPARALLEL:
 
 help:    ## list the targets
@@ -20,15 +22,21 @@ demo: $(VENV)/.with-plot,data,interop    ## train a small model and draw where i
 	$(VENV)/bin/minixattn demo
 
 test: $(VENV)/.with-test    ## run the test suite, which needs no PyTorch
-	$(VENV)/bin/pytest -q
+	$(VENV)/bin/pytest -q --mpl
 
 parity: $(VENV_PARITY)/.with-parity    ## compare every operation and layer with PyTorch, live
 	$(VENV_PARITY)/bin/pytest -q tests/parity
 
+browser: $(VENV)/.with-browser    ## open the explorer's pages in a real Chromium
+	$(VENV)/bin/pytest -q tests/browser
+
+bench: $(VENV_BENCH)/.with-bench    ## race a training step against PyTorch, jax and others
+	$(VENV_BENCH)/bin/python -m benchmarks
+
 lint: $(VENV)/.with-lint    ## check the source with ruff
 	$(VENV)/bin/ruff check .
 
-figures: $(VENV)/.with-plot,data,interop    ## draw the pictures of this README again
+figures: $(VENV)/.with-plot,data,interop    ## draw every picture of the README and the documentation again
 	$(VENV)/bin/python figures/make_figures.py
 
 dist: $(VENV)/.with-build    ## build the wheel and the source archive into dist/
@@ -37,9 +45,9 @@ dist: $(VENV)/.with-build    ## build the wheel and the source archive into dist
 	$(VENV)/bin/twine check --strict dist/*
 
 clean:    ## delete everything that the targets above made
-	rm -rf $(VENV) $(VENV_PARITY) build dist docs/_build *.egg-info
+	rm -rf $(VENV) $(VENV_PARITY) $(VENV_BENCH) build dist docs/_build *.egg-info
 	rm -rf minixattn-demo .hypothesis .pytest_cache .ruff_cache
-	find minixattn tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find minixattn tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments: a file `.with-NAME` says that NAME is installed -----------------------------------
 
@@ -54,8 +62,8 @@ $(VENV)/.with-%: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --quiet --editable ".[$*]"
 	touch $@
 
-$(VENV_PARITY)/.with-parity: setup.cfg pyproject.toml
-	$(PYTHON) -m venv $(VENV_PARITY)
-	$(VENV_PARITY)/bin/python -m pip install --quiet $(TORCH)
-	$(VENV_PARITY)/bin/python -m pip install --quiet --editable ".[parity]"
+$(VENV_PARITY)/.with-parity $(VENV_BENCH)/.with-bench: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet $(TORCH)
+	$(@D)/bin/python -m pip install --quiet --editable ".[$(subst .with-,,$(@F))]"
 	touch $@

@@ -54,7 +54,9 @@ from .ops.shape import (
 )  # fmt: skip
 from .ops.shape import transpose as swapaxes
 from .ops.softmax import log_softmax, logsumexp, softmax
+from .precision import autocast
 from .tensor import Tensor, is_tensor, numel
+from .threads import get_num_threads, set_num_threads
 
 float = float32
 int = int32
@@ -69,8 +71,12 @@ __version__ = "0.1.0"
 warnings.filterwarnings("ignore", "", RuntimeWarning, r"minixattn(\.|$)", append=True)
 
 # What is imported when it is first asked for, so that `import minixattn` stays as light as NumPy.
-MODULES = ("autograd", "cuda", "data", "masks", "models", "nn", "optim", "plot")
-ELSEWHERE = {"load": "serialization", "save": "serialization", "trace": "tracing"}
+MODULES = (
+    "amp", "attribution", "autograd", "cuda", "data", "masks", "models", "nn", "optim", "plot",
+)  # fmt: skip
+ELSEWHERE = {
+    "load": "serialization", "save": "serialization", "trace": "tracing", "Trainer": "trainer",
+}  # fmt: skip
 
 
 def __getattr__(name):

@@ -5,7 +5,9 @@ import os
 import sys
 
 from . import __version__
+from .commands import add_training
 from .demo import STEPS, run
+from .plot.command import add_plot
 
 
 def main(argv=None):
@@ -29,6 +31,8 @@ def parser():
     top.add_argument("--version", action="version", version=f"minixattn {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_demo(commands)
+    add_training(commands)
+    add_plot(commands)
     return top
 
 

@@ -20,7 +20,8 @@ from .optim import AdamW
 from .optim.lr_scheduler import OneCycleLR
 from .progress import Progress
 from .serialization import save
-from .training import Diverged, one_blas_thread, train
+from .threads import one_blas_thread
+from .training import Diverged, train
 
 LOOKS = {"cross-attention": CrossAttention, "mean pooling": MeanPooling}
 FILES = ("attention.png", "curves.png", "weights.safetensors")

@@ -1,25 +1,11 @@
 """One training loop for every model: forward, backward, clip, step; and stop in good order."""
 
 import math
-from contextlib import contextmanager
 
-from .nn.utils import clip_grad_norm_
+import numpy as np
 
-
-@contextmanager
-def one_blas_thread():
-    """Inside the block NumPy multiplies matrices on one thread, if threadpoolctl is installed.
-
-    Small matrices gain nothing from a second thread. Where another program keeps that thread's
-    core busy, the first one waits for it at every product, and training takes ten times as long.
-    """
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        yield
-        return
-    with threadpool_limits(1, user_api="blas"):
-        yield
+from .nn.utils import clip_grad_norm_, gradients, norm
+from .nonfinite import first_bad_gradient, first_bad_layer
 
 
 class Diverged(RuntimeError):
@@ -59,26 +45,18 @@ def train(model, batches, loss_of, optimizer, scheduler=None, *, steps, max_norm
     Raises
     ------
     Diverged
-        When the loss or the gradient is not finite, naming the step. The model then holds the
-        last weights that gave a finite loss; so it does after Ctrl-C (KeyboardInterrupt).
+        When the loss or the gradient is not finite, naming the step and the layer. The model then
+        holds the last weights that gave a finite loss; so it does after Ctrl-C.
     ValueError
         When there are fewer batches than steps.
     """
     model.train()
-    good, parameters = Snapshot(model), list(model.parameters())
+    good = Snapshot(model)
     try:
         for step, batch in numbered(batches, steps):
-            loss, accuracy = loss_of(model, batch)
-            value = loss.item()
-            check_finite("loss", value, step)
-            good.take()
-            optimizer.zero_grad()
-            loss.backward()
-            norm = clip_grad_norm_(parameters, max_norm)
-            check_finite("norm of the gradient", norm.item(), step)
-            optimizer.step()
-            if scheduler is not None:
-                scheduler.step()
+            value, accuracy = update(
+                model, [batch], loss_of, optimizer, scheduler, good, step, max_norm
+            )
             if report is not None:
                 report(step, value, accuracy)
     except (Diverged, KeyboardInterrupt):
@@ -86,6 +64,51 @@ def train(model, batches, loss_of, optimizer, scheduler=None, *, steps, max_norm
         raise
     finally:
         model.eval()
+
+
+def update(model, batches, loss_of, optimizer, scheduler, good, step, max_norm):
+    """One step, with the gradients of several batches added up as if they were one.
+
+        g = 1/n Σ_i ∇L_i,  g ← g min(1, max_norm / ‖g‖),  θ ← optimizer(θ, g)
+
+    Parameters
+    ----------
+    batches : list of n batches
+    good : Snapshot, which takes the weights as soon as they have given a finite loss
+    step : the number of the step, for errors
+    others : as in `train`
+
+    Returns
+    -------
+    mean loss and mean accuracy; the latter None where `loss_of` gives none
+    """
+    optimizer.zero_grad()
+    losses, accuracies = [], []
+    for batch in batches:
+        loss, accuracy = loss_of(model, batch)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]):
+            where = first_bad_layer(model, batch, loss_of)
+            raise diverged("loss", losses[-1], step, where)
+        if len(losses) == 1:
+            good.take()
+        accuracies.append(accuracy)
+        (loss / len(batches)).backward()
+    try:
+        clip_grad_norm_(good.parameters, max_norm, error_if_nonfinite=True)
+    except RuntimeError:
+        length = norm(np.stack([norm(g.array, 2) for g in gradients(good.parameters)]), 2).item()
+        where = first_bad_gradient(model)
+        raise diverged("norm of the gradient", length, step, where) from None
+    optimizer.step()
+    if scheduler is not None:
+        scheduler.step()
+    return mean(losses), None if accuracies[0] is None else mean(accuracies)
+
+
+def mean(values):
+    """The mean of a list of numbers."""
+    return sum(values) / len(values)
 
 
 def numbered(batches, steps):
@@ -100,10 +123,9 @@ def numbered(batches, steps):
         )
 
 
-def check_finite(name, value, step):
-    """Raise `Diverged` for NaN or infinity."""
-    if not math.isfinite(value):
-        raise Diverged(
-            f"the {name} is {value} at step {step}. Training stopped; the model holds the last "
-            f"good weights. A smaller learning rate or a smaller max_norm usually helps."
-        )
+def diverged(name, value, step, where):
+    """The error for NaN or infinity."""
+    return Diverged(
+        f"the {name} is {value} at step {step}. Training stopped; {where}. The model holds the "
+        f"last good weights. A smaller learning rate or a smaller max_norm usually helps."
+    )

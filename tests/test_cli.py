@@ -96,7 +96,7 @@ def test_pictures_need_no_screen_and_no_notebook(calls):
 
 def test_no_command_and_an_unknown_one_are_refused(capsys):
     assert "the following arguments are required: COMMAND" in refused(capsys)
-    assert "invalid choice: 'train'" in refused(capsys, "train")
+    assert "invalid choice: 'tarin'" in refused(capsys, "tarin")
 
 
 @pytest.mark.parametrize("option, least", [("--steps", 1), ("--seed", 0)])

@@ -29,20 +29,21 @@ import minixattn
 ROOT = Path(minixattn.__file__).parent
 
 ORDER = [
-    ("errors", "ops.arguments"),
-    ("backend", "dtypes", "cuda"),
-    ("engine", "changes", "backward"),
+    ("errors", "ops.arguments", "pending"),
+    ("backend", "dtypes", "cuda", "threads", "workspace"),
+    ("grad_mode", "engine", "changes", "walk", "backward", "recompute",
+     "precision"),
     ("ops",),
     ("methods", "inplace", "printing", "tensor"),
     ("creation", "gradcheck", "autograd", "serialization"),
     ("tracing", "tracing_text", "masks", "mask_type", "mask_text"),
     ("nn",),
-    ("optim",),
+    ("optim", "amp"),
     ("data",),
-    ("training", "progress", "interop"),
+    ("nonfinite", "training", "metrics_log", "checkpoints", "trainer", "progress", "interop"),
     ("models",),
-    ("plot",),
-    ("demo", "cli", "__main__", ""),
+    ("plot", "attribution"),
+    ("runs", "commands", "demo", "cli", "__main__", ""),
 ]
 
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "minixattn"
 CODE = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
+RACE = sorted((ROOT / "benchmarks").glob("*.py"))
 # Import name -> what is installed for it, where the two differ.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "babel": "Babel", "cupy": "cupy-cuda12x"}
 
@@ -56,7 +57,7 @@ def imported_by(tree):
 
 def foreign_imports(paths):
     """(distribution, "file:line") of imports from outside the standard library and the project."""
-    own = {p.stem for p in TESTS} | {"minixattn"}
+    own = {p.stem for p in TESTS} | {"minixattn", "benchmarks"}
     for path in paths:
         for name, line in imported_by(ast.parse(path.read_text(encoding="utf-8"))):
             if name not in sys.stdlib_module_names and name not in own:
@@ -120,7 +121,7 @@ def test_command_minixattn_names_a_function():
     ("extra", "packages"),
     [
         ("plot", {"matplotlib"}),
-        ("data", {"scikit-learn", "threadpoolctl", "Babel"}),
+        ("data", {"scikit-learn", "Babel"}),
         ("interop", {"safetensors", "einops"}),
         ("mpi", {"mpi4py", "mpich"}),
         ("gpu12", {"cupy-cuda12x"}),
@@ -133,7 +134,7 @@ def test_extra_brings_what_is_documented(extra, packages):
 
 
 def test_all_is_every_extra_but_those_for_a_gpu_and_for_pytorch():
-    outside = {"all", "gpu12", "gpu13", "parity"}
+    outside = {"all", "gpu12", "gpu13", "parity", "bench", "browser"}
     assert installed_by("all") == {d for e in extras if e not in outside for d in installed_by(e)}
     assert not any(d.startswith(("cupy", "torch")) for d in installed_by("all"))
 
@@ -141,6 +142,17 @@ def test_all_is_every_extra_but_those_for_a_gpu_and_for_pytorch():
 def test_parity_is_the_test_extra_and_the_systems_compared_with():
     peers = installed_by("parity") - installed_by("test")
     assert {"torch", "onnx"} <= peers <= {"torch", "onnx", "diffusers", "transformers"}
+
+
+def test_bench_is_the_peers_and_what_the_demo_and_the_picture_need():
+    peers = {"torch", "jax", "autograd", "mygrad", "tinygrad", "dezero"}
+    assert installed_by("bench") == peers | installed_by("plot") | installed_by("data")
+
+
+def test_race_imports_only_what_the_bench_extra_brings():
+    known = installed_by("bench") | {"numpy", "threadpoolctl"}  # which scikit-learn brings
+    assert RACE
+    assert not [(d, where) for d, where in foreign_imports(RACE) if d not in known]
 
 
 def test_readme_names_every_extra_for_readers():
@@ -168,9 +180,11 @@ def test_errors_about_missing_packages_name_an_extra_that_brings_them():
 
 
 def test_package_imports_only_what_an_extra_brings():
-    known = {"numpy"}.union(*(installed_by(e) for e in extras if e not in ("test", "parity")))
+    others = {"test", "parity", "bench", "browser"}
+    known = {"numpy", "PIL"}.union(*(installed_by(e) for e in extras if e not in others))
     unknown = [(d, where) for d, where in foreign_imports(CODE) if d not in known]
-    assert not unknown
+    # PIL comes with matplotlib; who captures from a PyTorch model has PyTorch.
+    assert not [u for u in unknown if u[0] != "torch" or "capture_torch.py" not in u[1]]
 
 
 def test_importing_the_package_loads_no_optional_package():
@@ -184,10 +198,19 @@ def test_importing_the_package_loads_no_optional_package():
 
 
 def test_suite_imports_only_what_the_test_extra_brings():
-    base = [p for p in TESTS if p.parent.name != "parity" and not p.name.startswith("freeze_")]
-    optional = {"numpy", "cupy-cuda12x", "mpi4py"}  # tests that use the last two skip without them
+    apart = ("parity", "browser")
+    base = [p for p in TESTS if p.parent.name not in apart and not p.name.startswith("freeze_")]
+    # CuPy's and MPI's tests skip where these are missing; PIL comes with matplotlib.
+    optional = {"numpy", "cupy-cuda12x", "mpi4py", "PIL"}
     known = installed_by("test") | optional
     assert not [(d, where) for d, where in foreign_imports(base) if d not in known]
+
+
+def test_browser_tests_import_only_what_the_browser_extra_brings():
+    tests = [p for p in TESTS if p.parent.name == "browser"]
+    known = installed_by("browser") | {"numpy"}
+    assert tests
+    assert not [(d, where) for d, where in foreign_imports(tests) if d not in known]
 
 
 # Files -------------------------------------------------------------------------------------------
@@ -222,7 +245,8 @@ def test_parity_tests_are_collected_only_when_asked_for(tmp_path, arguments, col
 
 
 def test_makefile_has_the_documented_targets_and_says_what_each_does():
-    assert set(targets()) == {"help", "demo", "test", "parity", "lint", "figures", "dist", "clean"}
+    documented = "help demo test parity browser bench lint figures dist clean"
+    assert set(targets()) == set(documented.split())
     assert all(targets().values())
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(phony.group(1).split()) == set(targets())

@@ -90,3 +90,28 @@ def test_progress_knows_how_long_it_will_take():
 def test_progress_goes_to_standard_output(capsys):
     Progress("a model", 1)(1, 1.0, 1.0)
     assert capsys.readouterr().out.startswith("a model ")
+
+
+def test_without_a_second_number_only_the_loss_is_shown():
+    stream = io.StringIO()
+    shown(1, stream, accuracy=None)
+    assert "loss 2.0000  " in stream.getvalue() and "%" not in stream.getvalue()
+
+
+def test_the_second_number_goes_by_its_name():
+    stream = io.StringIO()
+    Progress("dates", 1, stream, metric="exact", pad=6)(1, 2.0, 0.5)
+    assert stream.getvalue().startswith("dates  step 1/1  loss 2.0000  exact  50.0%")
+
+
+def test_a_wide_terminal_shows_the_steps_per_second(monkeypatch):
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda *_: os.terminal_size((120, 24)))
+    progress = Progress("dates", 10, Terminal(), pad=6)
+    progress(1, 2.0, 0.5)
+    assert re.search(r"s left +\d+ steps/s *$", progress.line(5, progress.start + 1.0))
+
+
+def test_the_rate_of_a_continued_run_counts_its_own_steps():
+    progress = Progress("dates", 100, io.StringIO())
+    progress(91, 2.0, 0.5)
+    assert "    2 steps/s     2 s left" in progress.line(95, progress.start + 2.0)

@@ -11,7 +11,10 @@ BLOCKS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", TEXT, re.DOTALL
 
 
 @pytest.mark.parametrize("code, printed", BLOCKS, ids=range(len(BLOCKS)))
-def test_every_python_block_prints_what_is_shown_below_it(code, printed, capsys):
+def test_every_python_block_prints_what_is_shown_below_it(
+    code, printed, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})
     assert capsys.readouterr().out == printed
 

@@ -3,7 +3,6 @@
 import itertools
 import math
 import re
-import sys
 import warnings
 
 import numpy as np
@@ -14,7 +13,7 @@ import minixattn as mx
 from minixattn.nn import Linear
 from minixattn.optim import SGD
 from minixattn.optim.lr_scheduler import LambdaLR
-from minixattn.training import Diverged, Snapshot, one_blas_thread, train
+from minixattn.training import Diverged, Snapshot, train
 
 
 def made(device="cpu"):
@@ -259,21 +258,3 @@ def test_training_can_go_on_after_an_interruption(device):
     first = squares(model, next(batches(device)))[0].item()
     run(model, steps=20, device=device)
     assert squares(model, next(batches(device)))[0].item() < first
-
-
-def test_one_blas_thread_holds_inside_its_block_and_is_undone_after():
-    controller = pytest.importorskip("threadpoolctl").ThreadpoolController()
-
-    def threads():
-        return [pool["num_threads"] for pool in controller.select(user_api="blas").info()]
-
-    before = threads()
-    with one_blas_thread():
-        assert threads() and set(threads()) == {1}
-    assert threads() == before
-
-
-def test_one_blas_thread_does_nothing_where_threadpoolctl_is_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    with one_blas_thread():
-        pass
