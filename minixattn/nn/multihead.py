@@ -209,38 +209,36 @@ class MultiheadAttention(Module):
 
     def check(self, query, key, value):
         """Whether there is a batch dimension; raises where the streams do not fit the layer."""
+        q, k, v = query.shape, key.shape, value.shape
 
         def shapes():
-            streams = {"query": query, "key": key, "value": value}
-            return ", ".join(f"{name} {tuple(x.shape)}" for name, x in streams.items())
+            return f"query {tuple(q)}, key {tuple(k)}, value {tuple(v)}"
 
-        if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
+        if len(q) not in (2, 3) or not len(q) == len(k) == len(v):
             raise ShapeError(
                 f"query, key and value must all be 3-d (with a batch) or all 2-d, got {shapes()}."
             )
-        for name, x, option, width in (
-            ("query", query, "embed_dim", self.embed_dim), ("key", key, "kdim", self.kdim),
-            ("value", value, "vdim", self.vdim),
+        for name, shape, option, width in (
+            ("query", q, "embed_dim", self.embed_dim), ("key", k, "kdim", self.kdim),
+            ("value", v, "vdim", self.vdim),
         ):  # fmt: skip
-            if x.shape[-1] != width:
+            if shape[-1] != width:
                 raise ShapeError(
-                    f"{name} has width {x.shape[-1]}, but the layer was made with "
+                    f"{name} has width {shape[-1]}, but the layer was made with "
                     f"{option}={width}; the shapes are {shapes()}."
                 )
-        length = 1 if query.ndim == 3 and self.batch_first else 0
-        if key.shape[length] != value.shape[length]:
+        length = 1 if len(q) == 3 and self.batch_first else 0
+        if k[length] != v[length]:
             raise ShapeError(
-                f"key has length {key.shape[length]} and value {value.shape[length]}: each key "
-                f"needs its value; the shapes are {shapes()}."
+                f"key has length {k[length]} and value {v[length]}: each key needs its value; the "
+                f"shapes are {shapes()}."
             )
-        if query.ndim == 3 and not (
-            query.shape[1 - length] == key.shape[1 - length] == value.shape[1 - length]
-        ):
+        if len(q) == 3 and not q[1 - length] == k[1 - length] == v[1 - length]:
             raise ShapeError(
                 f"query, key and value have different batch sizes: {shapes()}. With "
                 f"batch_first={self.batch_first} the batch is dimension {1 - length}."
             )
-        return query.ndim == 3
+        return len(q) == 3
 
     def extra_repr(self):
         return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
