@@ -34,9 +34,10 @@ def normal_cdf(input):
     """y = Φ(x) = ½ (1 + erf(x / √2)); ∂L/∂x = g exp(−x²/2) / √(2π)."""
 
     def forward(x):
-        y = erf(x * x.dtype.type(math.sqrt(0.5)))
-        y += 1
-        y *= 0.5
+        kind = x.dtype.type
+        y = erf(x * kind(math.sqrt(0.5)))
+        y += kind(1)
+        y *= kind(0.5)
         return y
 
     def derivative(g, _y, x):
