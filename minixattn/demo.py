@@ -16,12 +16,10 @@ from .errors import missing_extra
 from .models import MeanPooling, VisualQA
 from .nn import CrossAttention
 from .nn.functional import cross_entropy
-from .optim import AdamW
-from .optim.lr_scheduler import OneCycleLR
 from .progress import Progress
 from .serialization import save
 from .threads import one_blas_thread
-from .training import Diverged, train
+from .training import Diverged, adamw, one_cycle, train
 
 LOOKS = {"cross-attention": CrossAttention, "mean pooling": MeanPooling}
 FILES = ("attention.png", "curves.png", "weights.safetensors")
@@ -135,13 +133,8 @@ def attempt(model, pages, progress, seed, device):
 
 def fit(model, pages, progress, seed, device):
     """Train `model` on pages of the training handwriting."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-    optimizer = AdamW(groups, lr=LEARNING_RATE)
-    schedule = OneCycleLR(
-        optimizer, LEARNING_RATE, total_steps=progress.steps, pct_start=0.1, cycle_momentum=False
-    )
+    optimizer = adamw(model, LEARNING_RATE)
+    schedule = one_cycle(optimizer, LEARNING_RATE, progress.steps)
 
     def loss_of(model, batch):
         pages, questions, mask, answers = tensors(batch, device)

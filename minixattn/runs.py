@@ -16,11 +16,10 @@ import os
 from pathlib import Path
 
 from . import backend, dtypes
-from .models.recipes import CHOICES, recipe
-from .optim import AdamW
-from .optim.lr_scheduler import OneCycleLR
+from .models.recipes import recipe
 from .serialization import replace
 from .trainer import Trainer
+from .training import adamw, one_cycle
 
 ABOUT = "run.json"
 JUDGED = 500  # held-out examples that are looked at while training
@@ -58,9 +57,10 @@ class Run:
         self.task, self.unseen = (self.recipe.task(split, s) for split in ("train", "test"))
         self.model = self.recipe.model(self.task, s).to(device=device, dtype=checked(dtype))
         self.about = {"recipe": name, "seed": seed, "dtype": dtype, "settings": s}
-        optimizer = adamw(self.model, s)
+        optimizer = adamw(self.model, s["rate"], s["decay"], s["beta2"])
+        schedule = one_cycle(optimizer, s["rate"], s["steps"], s["warmup"])
         self.trainer = Trainer(
-            self.model, self.task, self.recipe.loss_of, optimizer, one_cycle(optimizer, s),
+            self.model, self.task, self.recipe.loss_of, optimizer, schedule,
             steps=s["steps"], size=s["size"], seed=seed, max_norm=s["max_norm"],
             accumulate=s["accumulate"], evaluate=self.judge, evaluate_every=s["evaluate_every"],
             patience=s["patience"] or None, callbacks=self.recipe.callbacks(self.model),
@@ -149,14 +149,18 @@ def completed(name, given):
             f"{name} has no setting {', '.join(map(repr, unknown))}; known: "
             f"{', '.join(f'{key}={value}' for key, value in known.items())}."
         )
-    return {key: setting(key, given.get(key, default), default) for key, default in known.items()}
+    choices = recipe(name).choices
+    return {
+        key: setting(key, given.get(key, default), default, choices.get(key))
+        for key, default in known.items()
+    }
 
 
-def setting(key, value, default):
-    """A setting as a number or word of the kind of its default; text is read."""
-    if key in CHOICES:
-        if value not in CHOICES[key]:
-            raise ValueError(f"{key} must be one of {', '.join(CHOICES[key])}; got {value!r}.")
+def setting(key, value, default, words=None):
+    """A setting as one of `words`, or a number of the kind of its default; text is read."""
+    if words is not None:
+        if value not in words:
+            raise ValueError(f"{key} must be one of {', '.join(words)}; got {value!r}.")
         return value
     whole = isinstance(default, int)
     least = 0 if not whole or default == 0 else 1
@@ -184,18 +188,3 @@ def flattened(about):
     """All on one level, the settings beside the rest, so that they can be compared one by one."""
     rest = {key: value for key, value in about.items() if key != "settings"}
     return {**rest, **about["settings"]}
-
-
-def adamw(model, s):
-    """AdamW, in which only matrices decay."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-    return AdamW(groups, lr=s["rate"], weight_decay=s["decay"], betas=(0.9, s["beta2"]))
-
-
-def one_cycle(optimizer, s):
-    """The rate up over the share `warmup` of the steps, and down again."""
-    return OneCycleLR(
-        optimizer, s["rate"], total_steps=s["steps"], pct_start=s["warmup"], cycle_momentum=False
-    )

@@ -6,6 +6,8 @@ import numpy as np
 
 from .nn.utils import clip_grad_norm_, gradients, norm
 from .nonfinite import first_bad_gradient, first_bad_layer
+from .optim import AdamW
+from .optim.lr_scheduler import OneCycleLR
 
 
 class Diverged(RuntimeError):
@@ -128,4 +130,22 @@ def diverged(name, value, step, where):
     return Diverged(
         f"the {name} is {value} at step {step}. Training stopped; {where}. The model holds the "
         f"last good weights. A smaller learning rate or a smaller max_norm usually helps."
+    )
+
+
+# What most recipes choose ------------------------------------------------------------------------
+
+
+def adamw(model, rate, decay=0.01, beta2=0.999):
+    """AdamW that lets the matrices of a model decay, but neither its biases nor its norms."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+    return AdamW(groups, lr=rate, weight_decay=decay, betas=(0.9, beta2))
+
+
+def one_cycle(optimizer, rate, steps, warmup=0.1):
+    """The learning rate up to `rate` over the share `warmup` of the steps, and down again."""
+    return OneCycleLR(
+        optimizer, rate, total_steps=steps, pct_start=warmup, cycle_momentum=False
     )

@@ -49,6 +49,14 @@ def questions_are_answered_at_once(monkeypatch):
     pending.questions.clear()
 
 
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """No figure of one test stays open in the next."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @pytest.fixture
 def stand_in(monkeypatch):
     """A strict stand-in for CuPy in `sys.modules` (see strict_cupy.py)."""

@@ -6,8 +6,7 @@ import importlib
 import re
 import subprocess
 import sys
-from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -222,9 +221,22 @@ def test_every_folder_with_code_is_a_package():
 
 
 def test_every_data_file_of_the_package_is_installed():
-    patterns = [p.strip() for p in config["options.package_data"]["*"].split(",")]
-    files = (p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc"))
-    assert not [p.name for p in files if not any(fnmatch(p.name, x) for x in patterns)]
+    """Patterns count from the folder of a package, and those of "*" do not reach below it."""
+    patterns = {
+        package: [p.strip() for p in text.replace("\n", ",").split(",") if p.strip()]
+        for package, text in config["options.package_data"].items()
+    }
+    left_out = []
+    for path in PACKAGE.rglob("*"):
+        if not path.is_file() or path.suffix in (".py", ".pyc"):
+            continue
+        folder = next(f for f in path.parents if (f / "__init__.py").exists())
+        name = ".".join(folder.relative_to(ROOT).parts)
+        known = patterns["*"] + patterns.get(name, [])
+        here = PurePosixPath(path.relative_to(folder).as_posix())
+        if not any(here.parent == PurePosixPath(p).parent and here.match(p) for p in known):
+            left_out.append(str(path.relative_to(ROOT)))
+    assert left_out == []
 
 
 @pytest.mark.parametrize(("arguments", "collected"), [([], "base"), (["tests/parity"], "parity")])

@@ -21,12 +21,6 @@ T, h, L, S = 4, 2, 3, 5
 QUERIES, KEYS = ["the", "cat", "sat"], ["die", "Katze", "sass", "da", "."]
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def weights(rng):
     return rng.dirichlet(np.ones(S), (T, h, L))

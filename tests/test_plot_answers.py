@@ -19,12 +19,6 @@ from matplotlib.figure import Figure  # noqa: E402
 PLACE, WHERE = "what is at the top left".split(), "where is the 7".split()
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 def row(words=WHERE, heads=3, target=5, answer="7", truth="7", seed=0, **changes):
     """A question, every head looking anywhere but at the patch asked about."""
     rng = np.random.default_rng(seed)

@@ -18,12 +18,6 @@ WEIGHTS = np.array([[0.9, 0.08, 0.02], [0.3, 0.3, 0.4]])
 QUERIES, KEYS = ["the", "cat"], ["le", "chat", "noir"]
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 def lines(ax):
     """{(query, key): (width, opacity)} of the lines."""
     (drawn,) = ax.collections

@@ -19,12 +19,6 @@ from matplotlib.figure import Figure  # noqa: E402
 NUMBERS = np.array([[0.25, 0.75], [1.0, 0.0]])
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 # Arrays ------------------------------------------------------------------------------------------
 
 

@@ -21,12 +21,6 @@ ONE = [(1, 3.0, 0.1), (2, 2.0, 0.3), (3, 2.5, 0.2), (5, 1.0, 0.9)]
 TWO = [(1, 3.0, 0.0), (2, 2.9, 0.1)]
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 def drawn(runs, **options):
     return curves(runs, ax=Figure().subplots(1, 2), **options)
 

@@ -17,12 +17,6 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 def scalars(device="cpu"):
     return [leaf(np.array(x), device) for x in (2.0, -3.0, 10.0)]
 

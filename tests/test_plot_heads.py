@@ -23,12 +23,6 @@ HALF = np.array([[0.5, 0.5, 0, 0]] * 3)
 HEADS = np.stack([UNIFORM, HALF, ONE])
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 def grid(figure):
     """The Axes of the heads, without the colour bar."""
     return [ax for ax in figure.axes if ax.get_images()]

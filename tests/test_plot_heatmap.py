@@ -19,12 +19,6 @@ ENGLISH, FRENCH = "the cat sat down .".split(), "le chat s' est assis là .".spl
 WEIGHTS = np.random.default_rng(0).dirichlet(np.ones(7), 5)
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 def words(axis):
     return [label.get_text() for label in axis.get_ticklabels()]
 

@@ -11,7 +11,6 @@ from minixattn.plot.canvas import as_numpy
 matplotlib = pytest.importorskip("matplotlib", reason='needs pip install "minixattn[plot]"')
 matplotlib.use("agg")
 
-from matplotlib import pyplot as plt  # noqa: E402
 
 WEIGHTS = np.random.default_rng(0).dirichlet(np.ones(6), (2, 4))  # (h, L, S)
 ROW = WEIGHTS[0, 0]
@@ -29,12 +28,6 @@ DRAWN = {
     "images": lambda given: plot.heatmap(given(WEIGHTS[0]), keys=given(np.ones((6, 4, 4)))),
 }
 """What each function draws from arrays that `given` makes of NumPy's."""
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 class Dlpack:

@@ -23,12 +23,6 @@ IMAGE = np.linspace(0, 1, 8 * 6).reshape(8, 6)
 WEIGHTS = np.array([0.0, 0.04, 0.05, 0.25, 0.5, 1.0])
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 def drawn(image=IMAGE, weights=WEIGHTS, grid=(ROWS, COLUMNS), **options):
     return overlay(image, weights, grid, ax=Figure().subplots(), **options)
 

@@ -21,12 +21,6 @@ SHAPES = {"Q": (L, d_k), "Kᵀ": (d_k, S), "scores": (L, S), "masked": (L, S), "
           "V": (S, d_v), "A V": (L, d_v)}  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def traced(device):
     mx.manual_seed(0)

@@ -10,17 +10,10 @@ from minixattn import plot
 matplotlib = pytest.importorskip("matplotlib", reason='needs pip install "minixattn[plot]"')
 matplotlib.use("agg")
 
-from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.offsetbox import AnnotationBbox  # noqa: E402
 
 ENGLISH = "the cat sat down .".split()
 WEIGHTS = np.random.default_rng(0).dirichlet(np.ones(7), 5)
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 def words(axis):

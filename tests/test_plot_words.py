@@ -22,12 +22,6 @@ IMAGE = np.linspace(0, 1, 8 * 12).reshape(8, 12)
 TOKENS = ["a", "red", "cat", "."]
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def weights(rng):
     """(steps, layers, heads, patches, words)."""

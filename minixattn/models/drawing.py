@@ -18,9 +18,8 @@ from ..creation import as_tensor
 from ..data.digits import handwriting
 from ..data.drawings import Reader, layout, new_pairs, parts
 from ..optim import AdamW
-from ..optim.lr_scheduler import OneCycleLR
 from ..threads import one_blas_thread
-from ..training import train
+from ..training import one_cycle, train
 from .diffusion import nothing
 
 
@@ -69,7 +68,7 @@ def fit(model, task, *, steps=3000, size=32, rate=3e-3, seed=0, report=None):
     """
     rng = np.random.default_rng(seed)
     optimizer = AdamW(model.parameters(), lr=rate)
-    schedule = OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1, cycle_momentum=False)
+    schedule = one_cycle(optimizer, rate, steps)
     average = Average(model)
 
     def loss_of(model, drawing):

@@ -14,10 +14,8 @@ from ..data.digits import handwriting
 from ..data.pixels import grid, page
 from ..engine import no_grad
 from ..nn.functional import cross_entropy, mse_loss
-from ..optim import AdamW
-from ..optim.lr_scheduler import OneCycleLR
 from ..threads import one_blas_thread
-from ..training import train
+from ..training import adamw, one_cycle, train
 
 INK = 15.0  # what an error of the ink counts, beside one of the class
 
@@ -55,13 +53,8 @@ def fit(model, task, *, steps=6000, size=32, rate=2.5e-3, warmup=0.1, decay=0.05
     -------
     the model
     """
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-    optimizer = AdamW(groups, lr=rate, weight_decay=decay, betas=(0.9, 0.99))
-    schedule = OneCycleLR(
-        optimizer, rate, total_steps=steps, pct_start=warmup, cycle_momentum=False
-    )
+    optimizer = adamw(model, rate, decay, beta2=0.99)
+    schedule = one_cycle(optimizer, rate, steps, warmup)
     with one_blas_thread():
         train(model, task.batches(seed, size), loss_of, optimizer, schedule, steps=steps,
               report=report)  # fmt: skip

@@ -20,10 +20,8 @@ from ..data.padding import padded
 from ..data.task import share_by_chance, share_on_alignment
 from ..engine import no_grad
 from ..nn.functional import cross_entropy
-from ..optim import AdamW
-from ..optim.lr_scheduler import OneCycleLR
 from ..threads import one_blas_thread
-from ..training import train
+from ..training import adamw, one_cycle, train
 from .decoding import beam, greedy
 
 IGNORED = -100  # the class that the loss passes over: what is written after the end
@@ -67,13 +65,8 @@ def fit(model, task, *, steps=2500, size=64, rate=3e-3, warmup=0.15, decay=0.01,
     seed : of the batches
     report : function (step, loss, share of exact texts), such as `progress.Progress`
     """
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-    optimizer = AdamW(groups, lr=rate, weight_decay=decay, betas=(0.9, 0.99))
-    schedule = OneCycleLR(
-        optimizer, rate, total_steps=steps, pct_start=warmup, cycle_momentum=False
-    )
+    optimizer = adamw(model, rate, decay, beta2=0.99)
+    schedule = one_cycle(optimizer, rate, steps, warmup)
     with one_blas_thread():
         train(model, task.batches(seed, size), loss_of, optimizer, schedule, steps=steps,
               report=report)  # fmt: skip

@@ -1,0 +1,36 @@
+"""What is trained by name: `minixattn train dates`. A recipe is a few small functions.
+
+| name                        | model           | task               | recipe        |
+|-----------------------------|-----------------|--------------------|---------------|
+| copy, reverse, sort, recall | Transformer     | `data/toy.py`      | `texts.py`    |
+| dates                       | Transformer     | `data/dates.py`    | `texts.py`    |
+| vqa                         | VisualQA        | `data/digits.py`   | `pages.py`    |
+| pixels                      | PerceiverIO     | `data/pixels.py`   | `pixels.py`   |
+| drawings                    | LatentDiffusion | `data/drawings.py` | `drawings.py` |
+
+Every number that `--set` may change stands in `settings`, with its default.
+"""
+
+from .drawings import DRAWINGS
+from .pages import VQA
+from .pixels import PIXELS
+from .recipe import Recipe
+from .texts import COPY, DATES, RECALL, REVERSE, SORT
+
+RECIPES = {
+    "copy": COPY,
+    "reverse": REVERSE,
+    "sort": SORT,
+    "recall": RECALL,
+    "dates": DATES,
+    "vqa": VQA,
+    "pixels": PIXELS,
+    "drawings": DRAWINGS,
+}
+
+
+def recipe(name):
+    """A recipe by its name; ValueError that lists those there are for another one."""
+    if name not in RECIPES:
+        raise ValueError(f"there is no task {name!r} to train; known: {', '.join(RECIPES)}.")
+    return RECIPES[name]
