@@ -77,6 +77,59 @@ def add_at(a, indices, b=None):
     np.add.at(a._array, around(index(indices), a.shape), bare(b))
 
 
+# Kernels: what they say in C, said in NumPy, and as strict about what they are given -------------
+
+
+class RawKernel:
+    """`cupy.RawKernel`: gets bare memory, so everything must be contiguous and of the right type."""
+
+    def __init__(self, code, name, options=()):
+        assert f"void {name}(" in code
+        self.run, self.options = RAW[name], options
+
+    def __call__(self, grid, block, args):
+        assert all(type(n) is int for n in (*grid, *block)) and np.prod(block) <= 1024
+        for a in args:
+            assert isinstance(a, (ndarray, np.generic)), f"a kernel cannot take {type(a)}"
+            assert not isinstance(a, ndarray) or a.flags.c_contiguous
+        self.run(grid, block, *(a._array if isinstance(a, ndarray) else a for a in args))
+
+
+def softmax_rows(grid, block, x, y, rows, n, lowest):
+    assert grid[0] * block[1] >= rows and x.dtype == y.dtype and x.shape == y.shape
+    assert type(rows) is type(n) is np.int64 and lowest.dtype == np.result_type(x, np.float32)
+    s = x.reshape(rows, n).astype(lowest.dtype)
+    e = np.exp(s - np.maximum(s.max(-1, keepdims=True), lowest))
+    total = e.sum(-1, keepdims=True)
+    y[...] = (e / np.where(total == 0, 1, total)).reshape(y.shape)
+
+
+RAW = {"softmax_rows": softmax_rows}
+
+
+def elementwise(_inputs, _output, code, _name):
+    """`cupy.ElementwiseKernel` with one output, which is the last argument where it is given."""
+    assert code == "ds = (dy - dots) * y"
+
+    def run(dy, y, dots, out):
+        assert dy.dtype == y.dtype == dots.dtype == out.dtype
+        out._array[...] = (bare(dy) - bare(dots)) * bare(y)
+        return out
+
+    return run
+
+
+def reduction(_inputs, _output, mapped, reduced, *_rest):
+    """`cupy.ReductionKernel` of two arrays."""
+    assert (mapped, reduced) == ("a * b", "a + b")
+
+    def run(a, b, axis, keepdims):
+        assert a.dtype == b.dtype
+        return ndarray(np.asarray((bare(a) * bare(b)).sum(axis, keepdims=keepdims)))
+
+    return run
+
+
 def module():
     """A fresh module object to install as `sys.modules["cupy"]`."""
     cupy = types.ModuleType("cupy")
@@ -99,5 +152,7 @@ def module():
         cupy if any(isinstance(a, ndarray) for a in arrays) else np
     )
     cupy.random = types.SimpleNamespace(default_rng=Generator, Generator=Generator)
+    cupy.RawKernel, cupy.ElementwiseKernel = RawKernel, elementwise
+    cupy.ReductionKernel = reduction
     cupy.cuda = types.SimpleNamespace(is_available=lambda: True)
     return cupy

@@ -12,7 +12,7 @@ from strict_cupy import no_waiting, waits
 import minixattn as mx
 import minixattn.nn.functional as F
 from minixattn import models, nn, pending
-from minixattn.nn.functional import fast_attention
+from minixattn.nn.functional import gpu_attention
 
 RNG = np.random.default_rng(0)
 
@@ -201,10 +201,9 @@ def test_no_loss_waits_for_the_gpu(loss):
 
 
 @pytest.mark.parametrize("kind", [None, "bool", "float", "causal"])
-def test_long_attention_in_the_gpus_tiles_never_waits(kind, monkeypatch):
-    """Tiles of the GPU's own size, made small, so that several of them are walked through."""
-    monkeypatch.setattr(fast_attention, "WHOLE", 1)
-    monkeypatch.setattr(fast_attention, "TILE_ON_GPU", (8, 6))
+def test_long_attention_in_blocks_of_rows_never_waits(kind, monkeypatch):
+    """The blocks of the GPU, made small, so that several of them are walked through."""
+    monkeypatch.setattr(gpu_attention, "WHOLE", 2 * 17 * 8)
     q, k, v = (floats(1, 2, n, 4, grad=True) for n in (19, 17, 17))
     allowed = {"bool": mask(19, 17), "float": floats(19, 17)}.get(kind)
     with no_waiting():

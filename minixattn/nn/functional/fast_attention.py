@@ -30,6 +30,7 @@ The plain expression makes about 20 passes through memory. Here is how they go a
 
 `WHOLE` picks between two forms. Scores that are few, or wanted as weights, are kept; they are
 worked on one head at a time where there is work for two threads. Others are tiled: never stored.
+A GPU has other costs, and a file of its own: `gpu_attention.py`.
 `benchmarks/` measures what this comes to.
 
 Sources: Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018), algorithm 3;
@@ -47,11 +48,11 @@ from ...backend import namespace
 from ...ops.softmax import LOWEST
 from ...threads import blocks, parts, share, threads_pay
 from ...workspace import empty
+from . import gpu_attention
 from .merging import forbid, keep, look_and_merge, ones
 
 WHOLE = 1 << 22  # scores: more of them are tiled, unless the weights are wanted
 TILE = 512, 256  # queries, keys: 512 KiB of scores in float32, half of a core's own cache
-TILE_ON_GPU = 4096, 4096  # enough work for every multiprocessor
 ROWS = 1 << 20  # scores that are worked on at a time where they are kept
 BOUND = 60.0  # e⁶⁰ times a long row is far from overflow, e⁻⁶⁰ from underflow
 
@@ -78,10 +79,9 @@ def look(Q, K, V, mask, P, O):
 def all_small(S):
     """Whether no exponential overflows or vanishes, so that no row needs a shift.
 
-    Where rows are short, finding each row's largest score takes longer than anything else. (A GPU
-    is not asked: the answer would have to be waited for.)
+    Where rows are short, finding each row's largest score takes longer than anything else.
     """
-    return namespace(S) is np and S.size > 0 and S.max() < BOUND and S.min() > -BOUND
+    return S.size > 0 and S.max() < BOUND and S.min() > -BOUND
 
 
 def look_back(Q, K, V, P, O, dO, dQ, dK, dV):
@@ -110,7 +110,7 @@ def look_back_in_blocks(Q, K, V, P, O, dO, dQ, dK, dV, keys, lock):
 
 def row_dots(a, b):
     """Σ a b over the last dimension, which stays as 1."""
-    if hasattr(np, "vecdot") and namespace(a) is np:  # four times faster, from NumPy 2.0 on
+    if hasattr(np, "vecdot"):  # four times faster, from NumPy 2.0 on
         return np.vecdot(a, b)[..., None]
     return np.einsum("...d,...d->...", a, b)[..., None]
 
@@ -124,17 +124,16 @@ def look_in_tiles(Q, K, V, mask, O, sums, rows):
     With m = 0, a row's parts are added up: o = Σ_j exp(s_j) V_j, total = Σ_j exp(s_j) 1. Where the
     scores may be too large for that, each part subtracts its own m, and they are merged.
     """
-    tile = tile_size(Q)
     if not bounded(Q, K, mask):
-        look_and_merge(Q, K, V, mask, O, sums, rows, tile)
+        look_and_merge(Q, K, V, mask, O, sums, rows, TILE)
         return
     power, log_of_e = exponential()
     Kt, V = contiguous(K.T), contiguous(V)
-    for i in blocks(rows, tile[0]):
+    for i in blocks(rows, TILE[0]):
         q = Q[i] * log_of_e
         o, total = np.zeros((len(q), V.shape[-1]), q.dtype), np.zeros((len(q), 1), q.dtype)
         o_j = empty(o.shape, q)
-        for j in blocks(slice(0, len(V)), tile[1]):
+        for j in blocks(slice(0, len(V)), TILE[1]):
             P = np.matmul(q, Kt[:, j], out=empty((len(q), j.stop - j.start), q))
             power(P, out=P)
             if mask is not None:
@@ -150,17 +149,17 @@ def look_back_in_tiles(Q, K, V, mask, O, sums, dO, dQ, dK, dV, keys, lock):
     Every tile is made again, as exp(Q Kᵀ − m). The factor 1 / total that is missing from P is given
     to dO and dO·o, L·d numbers, instead.
     """
-    safe, tile = bounded(Q, K, mask), tile_size(Q)
+    safe = bounded(Q, K, mask)
     power, log_of_e = exponential() if safe else (np.exp, 1.0)
     m, missing = sums[:, :1], 1 / sums[:, 1:]
     D = row_dots(dO, O) * missing
     Q, K, V, dO = contiguous(Q) * log_of_e, K[keys], V[keys], contiguous(dO) * missing
     dq = np.zeros_like(Q)
-    for j in blocks(slice(0, len(K)), tile[1]):
+    for j in blocks(slice(0, len(K)), TILE[1]):
         k, kt, vt = contiguous(K[j]), contiguous(K[j].T), contiguous(V[j].T)
         dk, dv = np.zeros_like(k), np.zeros_like(vt.T)
         dk_i, dv_i = empty(dk.shape, Q), empty(dv.shape, Q)
-        for i in blocks(slice(0, len(Q)), tile[0]):
+        for i in blocks(slice(0, len(Q)), TILE[0]):
             P = np.matmul(Q[i], kt, out=empty((i.stop - i.start, len(k)), Q))
             allowed = None if mask is None else mask[i, keys][:, j]
             if not safe:
@@ -198,17 +197,9 @@ def exponential():
     return (np.exp2, math.log2(math.e)) if wide else (np.exp, 1.0)
 
 
-def tile_size(Q):
-    """How many queries and keys make a tile, on the device of Q."""
-    return TILE if namespace(Q) is np else TILE_ON_GPU
-
-
 def bounded(Q, K, mask):
-    """Whether no score can be large: |q·k| ≤ |q||k|. A float mask may add anything.
-
-    A GPU is not asked: the answer would have to be waited for.
-    """
-    if (mask is not None and mask.dtype.kind != "b") or namespace(Q) is not np:
+    """Whether no score can be large: |q·k| ≤ |q||k|. A float mask may add anything."""
+    if mask is not None and mask.dtype.kind != "b":
         return False
     return math.sqrt(row_dots(Q, Q).max() * row_dots(K, K).max()) < BOUND
 
@@ -236,6 +227,8 @@ def attend(Q, K, V, mask, O, weights):
     P, sums : the weights (B, h, L, S) where they were kept, else None; m and Σ e^(s−m) of each row
         (B, h, L, 2) where they were not, else None
     """
+    if namespace(Q) is not np:
+        return gpu_attention.attend(Q, K, V, mask, O, weights), None
     (B, h, L, _), S = Q.shape, K.shape[-2]
     kept = weights or B * h * L * S <= WHOLE
     P = empty((B, h, L, S), Q) if kept else None
@@ -263,6 +256,9 @@ def attend_back(Q, K, V, mask, O, P, sums, dO, dQ, dK, dV):
 
     The other arguments are those of `attend`, and what it returned.
     """
+    if namespace(Q) is not np:
+        gpu_attention.attend_back(Q, K, V, mask, O, P, dO, dQ, dK, dV)
+        return
     (B, h, L, _), S = Q.shape, K.shape[-2]
     if P is not None and not threads_pay(Q, Q.size * S):
         look_back(Q, K, V, P, O, dO, dQ, dK, dV)
