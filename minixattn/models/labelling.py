@@ -21,6 +21,7 @@ from ..errors import ShapeError
 from ..nn.functional import cross_entropy
 from ..threads import one_blas_thread
 from ..training import adamw, one_cycle, train
+from .selfdoc import Looks
 
 IGNORED = -100  # the class that the loss passes over: where there is no region
 
@@ -79,9 +80,9 @@ def evaluate(model, task, size=2000, seed=0):
     Returns
     -------
     dict: `accuracy`, the share of regions labelled right; that for each of the task's kinds;
-    `attention`, for each layer and look, such as "agree_t", the share of each head's attention that
-    lies on the region which is named, for regions that name one (`share_on_alignment`); `chance`,
-    that of attention spread evenly
+    `attention`, for each layer the share of each head's attention that lies on the region which is
+    named, for regions that name one (`share_on_alignment`): of SelfDoc that of `agree_t`, with the
+    other `Looks` in `looks`; `chance`, that of attention spread evenly
     """
     batch = task.test_set(size, seed)
     logits, weights = labelled(model, batch)
@@ -91,18 +92,22 @@ def evaluate(model, task, size=2000, seed=0):
         for k, name in enumerate(task.kinds)
         if (batch.mask & (batch.kinds == k)).any()
     }
-    looks = [on_named(layer, batch.alignment) for layer in weights]
     chance = round(share_by_chance(batch.alignment, batch.mask), 4)
-    return {"accuracy": float(right[batch.mask].mean()), **shares, "attention": looks,
-            "chance": chance}  # fmt: skip
+    return {"accuracy": float(right[batch.mask].mean()), **shares,
+            **on_named(weights, batch.alignment), "chance": chance}  # fmt: skip
 
 
 def on_named(weights, alignment):
-    """`share_on_alignment` of the looks of a layer, or of the one look where there is one."""
-    if not hasattr(weights, "_asdict"):
-        share = share_on_alignment(weights.cpu().numpy(), alignment)
-        return share.astype(float).round(4).tolist()
-    return {name: on_named(A, alignment) for name, A in weights._asdict().items()}
+    """`attention` of each layer's weights, and `looks` where a layer looks in several ways."""
+
+    def rows(looks):
+        shares = [share_on_alignment(A.cpu().numpy(), alignment) for A in looks]
+        return np.array(shares, float).round(4).tolist()
+
+    if not isinstance(weights[0], Looks):
+        return {"attention": rows(weights)}
+    found = {name: rows(looks) for name, looks in zip(Looks._fields, zip(*weights))}
+    return {"attention": found.pop("agree_t"), "looks": found}
 
 
 @no_grad()

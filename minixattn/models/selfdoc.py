@@ -1,11 +1,11 @@
 r"""Labels for the regions of a document, each of which is there twice: as text and as image.
 
-After Li et al., "SelfDoc: Self-Supervised Document Representation Learning" (2021), which has a
-language stream and a vision stream over the same regions. Its cross-modality encoder first lets
-each stream re-read itself by how well it agrees with the other one, as Kosar describes it; then
-each looks at the other. We know of the paper what its abstract and that description say: the two
-attentions are as below, but order of norms, sizes, encoders and the fusion are ours, and so are the
-symbols. The paper trains without labels first; here all is learned from labels.
+After Li et al., "SelfDoc: Self-Supervised Document Representation Learning" (2021). One thing is
+taken from it, as Kosar describes it: in the first step of its cross-modality encoder each stream
+re-reads itself by how well it agrees with the other one (`nn/agreement.py`). All else is ours, not
+checked against the paper: what comes after that step, the norms, the encoders, the fusion, the
+sizes and the symbols. The paper learns without labels first, as its title says; here there are
+labels from the start.
 
 | symbol                      | identifier     | shape            |                              |
 |-----------------------------|----------------|------------------|------------------------------|
