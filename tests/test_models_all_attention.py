@@ -6,7 +6,17 @@ from helpers import assert_close, values, weighted
 from layer_checks import attended
 
 import minixattn as mx
-from minixattn.models import AllAttention, PostNorm, PreNorm, Transformer, beam, greedy
+from minixattn.models import (
+    AllAttention,
+    PostNorm,
+    PreNorm,
+    Transformer,
+    beam,
+    evaluate,
+    greedy,
+    load_pretrained,
+    translate,
+)
 from minixattn.nn import PersistentMemoryAttention
 
 SOURCES, TARGETS, E, H, N, B, L, S = 9, 7, 12, 3, 5, 2, 4, 5
@@ -181,3 +191,38 @@ def test_a_trace_holds_the_slots_too():
         assert seen.shape == (B, H, L, S + N - N // 2)
         assert_close(seen.value[..., :S], A, 0, 0)
         np.testing.assert_allclose(values(seen.value).sum(-1), 1)
+
+
+# The trained weights -----------------------------------------------------------------------------
+
+
+def test_the_trained_model_is_within_a_point_of_the_feed_forward_form():
+    pytest.importorskip("safetensors")
+    metrics = load_pretrained("all-attention").metrics
+    theirs = metrics["baselines"]["feed-forward"]
+    assert metrics["exact"] >= theirs["exact"] - 0.01
+    assert metrics["parameters"] == pytest.approx(theirs["parameters"], rel=0.02)
+
+
+def test_the_trained_model_writes_dates_with_a_cache_and_without():
+    pytest.importorskip("safetensors")
+    found = load_pretrained("all-attention")
+    assert translate(found.model, found.vocabularies, "7. května 2031").target == "2031-05-07"
+    source = found.vocabularies["source"].encode("Wednesday, May 7, 2031")
+    for cached in (True, False):
+        ids = greedy(found.model, mx.tensor(source[None]), longest=11, cached=cached).ids[0]
+        assert found.vocabularies["target"].decode(ids.tolist()) == "2031-05-07"
+
+
+def test_the_trained_model_still_scores_what_it_claims():
+    pytest.importorskip("safetensors")
+    pytest.importorskip("babel")
+    from minixattn.data import Dates
+
+    found = load_pretrained("all-attention")
+    known = set("".join(found.vocabularies["source"].tokens[3:]))
+    if set("".join(Dates("test").vocabularies["source"].tokens[3:])) - known:
+        pytest.skip("this Babel writes characters which the one of the training did not")
+    scores = evaluate(found.model, Dates("test", vocabularies=found.vocabularies), 300)
+    assert scores["exact"] >= found.metrics["exact"] - 0.015
+    np.testing.assert_allclose(scores["attention"], found.metrics["attention"], atol=0.05)

@@ -10,7 +10,7 @@ import minixattn as mx
 from minixattn.data import Forms
 from minixattn.data.digits import handwriting
 from minixattn.data.forms import LABELS, LONGEST
-from minixattn.models import OneStream, SelfDoc
+from minixattn.models import OneStream, SelfDoc, load_pretrained
 from minixattn.models.labelling import evaluate, fit, label, labelled, loss_of
 
 pytest.importorskip("sklearn", reason='needs pip install "minixattn[data]"')
@@ -121,3 +121,42 @@ def test_what_cannot_be_read_is_named(printed, change, error, said):
         return
     with pytest.raises(error, match=re.escape(said)):
         asked(printed, images)
+
+
+# The trained weights -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained():
+    pytest.importorskip("safetensors")
+    return load_pretrained("forms")
+
+
+def test_the_trained_model_still_scores_what_it_claims(trained):
+    claimed = trained.metrics
+    assert claimed["accuracy"] >= 0.95
+    for baseline in claimed["baselines"].values():
+        assert set(baseline) >= {"accuracy", "cpu_seconds"}
+    alone = [claimed["baselines"][name]["accuracy"] for name in ("text only", "image only")]
+    assert claimed["accuracy"] > max(alone) + 0.05
+    task = Forms("test")
+    assert trained.vocabularies == task.vocabularies
+    scores = evaluate(trained.model, task, 500)
+    assert scores["accuracy"] == pytest.approx(claimed["accuracy"], abs=0.015)
+    np.testing.assert_allclose(scores["attention"], claimed["attention"], atol=0.05)
+
+
+def test_the_trained_model_reads_a_form_that_was_never_drawn(trained):
+    """The labels follow from the numbers that are written, whoever wrote them."""
+    written = handwriting("test")
+
+    def number(d):
+        return written.images[np.flatnonzero(written.labels == d)[0]]
+
+    printed = ["same as seven", "addrsss", "telephone", "see two", ""]
+    images = np.array([number(d) for d in (0, 7, 2, 8, 4)])
+    labels, weights = label(trained.model, trained.vocabularies["text"], printed, images)
+    assert labels[:4] == ["sender address", "receiver address", "sender phone", "receiver phone"]
+    assert labels[4].startswith("sender ")  # all that can be known of it
+    agree = values(weights[0].agree_t)[0].mean(0)
+    assert agree[0].argmax() == 1 and agree[3].argmax() == 2

@@ -1,4 +1,11 @@
-"""Dates written by attention alone, beside the form with feed-forward networks."""
+"""Dates written by attention alone, beside the form with feed-forward networks.
+
+What mattered: a softmax over 256 slots in each of 4 heads takes twice the time of 256 hidden units,
+and it learns more slowly at first: after a short schedule of 300 steps 5 % of held-out dates were
+exact, where feed-forward had 29 %. A greater rate than that of `dates`, 0.005 in place of 0.003,
+makes up for it: 1,500 steps then do more than 1,700 did before. Slots that started at a tenth of
+their size made no great difference at either rate, nor did two heads in place of four.
+"""
 
 from ..all_attention import AllAttention
 from ..transformer import Transformer
@@ -22,6 +29,6 @@ ALL_ATTENTION = Recipe(
     "dates written by attention alone, with memory in place of feed-forward", "exact",
     DATES.task, remembering, DATES.loss_of, DATES.score,
     {**{key: value for key, value in DATES.settings.items() if key != "model"},
-     "form": "memory", "steps": 1700},
+     "form": "memory", "steps": 1500, "rate": 5e-3},
     {"form": FORMS}, {"feed-forward": {"form": "feed-forward"}},
 )  # fmt: skip
