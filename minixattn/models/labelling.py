@@ -41,7 +41,7 @@ def loss_of(model, batch):
     return cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=IGNORED), right
 
 
-def fit(model, task, *, steps=2000, size=64, rate=3e-3, warmup=0.15, decay=0.05, seed=0,
+def fit(model, task, *, steps=2500, size=64, rate=3e-3, warmup=0.15, decay=0.05, seed=0,
         report=None):  # fmt: skip
     """Train on batches of a task: AdamW, the rate up and down again in one cycle.
 
