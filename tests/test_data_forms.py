@@ -19,7 +19,7 @@ from minixattn.data.forms import (
 )
 
 pytest.importorskip("sklearn", reason='needs pip install "minixattn[data]"')
-KIND_OF = {word: kind for kind, words in KINDS.items() for word in words}
+SAYS = {word: kind for kind, words in KINDS.items() for word in words}
 B = 300
 
 
@@ -51,7 +51,7 @@ def test_the_word_says_what_is_in_a_box_and_the_number_whose_it_is(page):
             else:
                 assert not page.alignment[b, n].any()
             party = "sender" if page.digits[b, n] < 5 else "receiver"
-            assert LABELS[page.labels[b, n]] == f"{party} {KIND_OF[words]}"
+            assert LABELS[page.labels[b, n]] == f"{party} {SAYS[words]}"
 
 
 def test_what_is_written_is_an_image_of_the_number_from_its_own_split(page):

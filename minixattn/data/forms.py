@@ -43,8 +43,10 @@ OWN = 5  # boxes with a number below are the sender's
 LABELS = tuple(f"{party} {kind}" for party in PARTIES for kind in KINDS)
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 POINTERS = ("same as {}", "as in {}", "see {}")
+WORDS = tuple(word for words in KINDS.values() for word in words)
+KIND_OF = np.repeat(np.arange(len(KINDS)), [len(words) for words in KINDS.values()])
 PHRASES = (  # all that may be printed: first the words, then what points at the boxes 0, 1, …
-    *(word for words in KINDS.values() for word in words),
+    *WORDS,
     *(pointer.format(number) for number in NUMBERS for pointer in POINTERS),
 )
 LOOKALIKES = ("aoce", "iltj", "mnru", "hbkd", "vwyx", "gqp", "sz", "f")  # taken for one another
@@ -118,11 +120,10 @@ class Forms(Task):
         points = (rng.random(shape) < self.pointing) & mask
         points[:, 0] = False  # a form has one box at least that says what it is
         at = self._partners(rng, ~points & mask)
-        partner = np.where(points, at, np.arange(REGIONS))
-        words, ways = len(KINDS) * 3, len(POINTERS)
-        word = rng.integers(words, size=shape)
+        partner = np.where(points, at, np.arange(REGIONS))  # who says what is in the box
+        word, way = rng.integers(len(WORDS), size=shape), rng.integers(len(POINTERS), size=shape)
         named = np.take_along_axis(digits, partner, 1)
-        pointer = words + ways * named + rng.integers(ways, size=shape)
+        pointer = len(WORDS) + len(POINTERS) * named + way
         order = rng.random(shape)
         order[~mask] = 2.0  # the places without a region stay last
         return self._page(rng, order.argsort(1), mask, digits, points, partner,
@@ -130,7 +131,7 @@ class Forms(Task):
 
     def _page(self, rng, order, mask, digits, points, partner, printed):
         """The regions in another order, with their print and their images."""
-        kind = np.take_along_axis(printed, partner, 1) // 3  # that of the box that is named
+        kind = KIND_OF[np.take_along_axis(printed, partner, 1)]  # that of the box that is named
         labels = (digits >= OWN) * len(KINDS) + kind
         digits, points, printed, labels = (
             np.take_along_axis(part, order, 1) for part in (digits, points, printed, labels)
