@@ -1,4 +1,23 @@
-"""Regions of forms, labelled by what is printed and what is written in them."""
+"""Regions of forms, labelled by what is printed and what is written in them.
+
+What mattered, by the share of held-out regions that are right after 1,500 steps, and of those whose
+print points at another region:
+
+| model                                         | all    | pointing |
+|-----------------------------------------------|--------|----------|
+| SelfDoc, one layer                            | 98.1 % | 97.1 %   |
+| the same, two layers                          | 97.6 % | 96.7 %   |
+| one layer without inter-modal attention       | 98.8 % | 98.0 %   |
+| one layer without agreement                   | 81.7 % | 48.1 %   |
+| two layers without agreement                  | 94.9 % | 89.9 %   |
+| concatenation, two layers of self-attention   | 96.9 % | 93.9 %   |
+
+Agreement does the work, since it is the one step in which text is found by an image and taken as
+text; the inter-modal attention that follows has nothing to add in this task. Without agreement two
+looks must do what one does. Joined from the start, text can be found by its image in self-attention
+too. With 2,500 steps SelfDoc comes to 98.9 % and concatenation to 98.0 %; on training forms, misread
+as often, SelfDoc has 99.9 %, so that what is left is handwriting that it has not seen.
+"""
 
 from ...data.forms import LABELS, REGIONS, Forms
 from .. import labelling
