@@ -257,5 +257,5 @@ def run_list(given):
         return 0
     for name, chosen in RECIPES.items():
         trained = "  (trained weights come with the package)" if name in names() else ""
-        print(f"{name:<10} {chosen.about}{trained}")
+        print(f"{name:<13} {chosen.about}{trained}")
     return 0

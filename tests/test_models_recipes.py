@@ -13,15 +13,16 @@ SMALL = {
     "vqa": {"width": 8, "heads": 2, "size": 4},
     "pixels": {"width": 8, "heads": 2, "size": 4, "latents": 3, "blocks": 1, "asked": 2},
     "drawings": {"size": 2},
+    "forms": {"width": 8, "heads": 2, "size": 4},
     "dates": {"width": 8, "heads": 2, "size": 4, "hidden": 8},
 }
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_trains_is_continued_and_scored(name, tmp_path):
-    if name == "dates":
+    if name in ("dates", "all-attention"):
         pytest.importorskip("babel")
-    if name in ("vqa", "pixels", "drawings"):
+    if name in ("vqa", "pixels", "drawings", "forms"):
         pytest.importorskip("sklearn")
     small = SMALL.get(name, {"width": 8, "heads": 2, "size": 4, "hidden": 8})
     options = {"steps": 4, **small}

@@ -112,6 +112,40 @@ def test_masks_of_every_documented_shape_fit(rng, device, shape):
     assert ((values(seen)[0, 0, :, :S] > 0) == np.tri(L, S, dtype=bool)).all()
 
 
+@pytest.mark.parametrize("pieces", ([1] * L, [2, 1], [L]))
+def test_a_cache_holds_the_context_and_not_the_slots(rng, device, pieces):
+    """Piece by piece, with a causal mask, is the whole at once; the slots count once a call."""
+    mx.manual_seed(0)
+    layer = mx.nn.PersistentMemoryAttention(D_Q, num_heads=2, num_slots=N).to(mx.float64).to(device)
+    x = mx.tensor(rng.standard_normal((B, L, D_Q)), device=device)
+    full, weights = layer(x, x, mx.masks.causal(L, L))
+    cache, parts = mx.nn.KVCache(), []
+    with mx.no_grad():
+        for n in pieces:
+            start = len(cache)
+            new, past = x[:, start : start + n], mx.masks.causal(n, start + n, offset=start)
+            output, A = layer(new, new, past, cache=cache)
+            parts.append(output)
+            seen = [*range(start + n), *range(L, L + N)]
+            assert_close(A, values(weights)[:, :, start : start + n][..., seen])
+    assert_close(mx.cat(parts, 1), full)
+    assert len(cache) == L and cache.keys.shape == (B, 2, L, D_Q // 2)
+
+
+def test_a_context_in_a_cache_is_looked_at_again_without_being_given(rng, device):
+    layer, (x, c) = made(device), streams(rng, device)
+    keep = mx.tensor(np.arange(S) < np.array([5, 3])[:, None, None], device=device)
+    expected, _ = layer(x, c, keep)
+    cache, contexts = mx.nn.KVCache(), [c, *[None] * (L - 1)]
+    with mx.no_grad():
+        parts = [
+            layer(x[:, t : t + 1], context, keep, cache=cache)[0]
+            for t, context in enumerate(contexts)
+        ]
+    assert_close(mx.cat(parts, 1), expected)
+    assert len(cache) == S
+
+
 def test_gradients_reach_the_slots(rng, device):
     layer, (x, c) = made(device), streams(rng, device)
     weighted(layer(x, c)[0]).backward()

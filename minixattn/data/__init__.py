@@ -1,13 +1,14 @@
 """Data to learn from, drawn without end from a seed.
 
 `task.py` says what all tasks have in common; read `toy.py` for the simplest ones, `dates.py` for
-texts, and `digits.py` for pages of handwriting, which `pixels.py` takes apart and `drawings.py`
-puts on a canvas.
+texts, and `digits.py` for pages of handwriting, which `pixels.py` takes apart, `drawings.py` puts
+on a canvas and `forms.py` puts beside print.
 """
 
 from .dates import Dates
 from .digits import Pages
 from .drawings import Drawings
+from .forms import Forms
 from .moving import on_device
 from .padding import Pairs
 from .pixels import Pixels
@@ -16,6 +17,7 @@ from .toy import AssociativeRecall, Copy, Reverse, Sort
 from .vocabulary import Characters, Words
 
 __all__ = [
-    "AssociativeRecall", "Characters", "Copy", "Dates", "Drawings", "Pages", "Pairs", "Pixels",
-    "Reverse", "Sort", "Task", "Words", "on_device", "share_by_chance", "share_on_alignment",
+    "AssociativeRecall", "Characters", "Copy", "Dates", "Drawings", "Forms", "Pages", "Pairs",
+    "Pixels", "Reverse", "Sort", "Task", "Words", "on_device", "share_by_chance",
+    "share_on_alignment",
 ]  # fmt: skip

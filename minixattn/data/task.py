@@ -79,7 +79,7 @@ def share_on_alignment(weights, alignment):
 
     Parameters
     ----------
-    weights : array (B, h, L, S), each row of which sums to 1
+    weights : array (B, h, L, S), each row of which sums to 1, or to less where memory has the rest
     alignment : bool array (B, L, S); rows that are all False do not count
 
     Returns

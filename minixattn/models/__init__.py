@@ -1,11 +1,14 @@
 """Models that made cross-attention matter, each file beside its paper's symbols."""
 
+from .all_attention import AllAttention
 from .ancestors import AdditiveTransformer, PooledTransformer
 from .decoding import beam, greedy
 from .diffusion import LatentDiffusion
+from .one_stream import OneStream
 from .perceiver import PerceiverIO
 from .perceiver_cost import FullSelfAttention
 from .pretrained import load_pretrained
+from .selfdoc import SelfDoc
 from .transformer import Transformer
 from .transformer_layers import PostNorm, PreNorm
 from .translation import evaluate, fit, translate
@@ -13,8 +16,8 @@ from .unet import Modulation, SpatialTransformer, UNet
 from .visual_qa import MeanPooling, VisualQA
 
 __all__ = [
-    "AdditiveTransformer", "beam", "evaluate", "fit", "FullSelfAttention", "greedy",
-    "LatentDiffusion", "load_pretrained", "MeanPooling", "Modulation", "PerceiverIO",
-    "PooledTransformer", "PostNorm", "PreNorm", "SpatialTransformer", "Transformer", "translate",
-    "UNet", "VisualQA",
+    "AdditiveTransformer", "AllAttention", "beam", "evaluate", "fit", "FullSelfAttention", "greedy",
+    "LatentDiffusion", "load_pretrained", "MeanPooling", "Modulation", "OneStream", "PerceiverIO",
+    "PooledTransformer", "PostNorm", "PreNorm", "SelfDoc", "SpatialTransformer", "Transformer",
+    "translate", "UNet", "VisualQA",
 ]  # fmt: skip

@@ -13,9 +13,11 @@ from typing import NamedTuple
 from ..data.vocabulary import SPECIAL, Characters, Words
 from ..nn import Module
 from ..serialization import load, save
+from .all_attention import AllAttention
 from .ancestors import AdditiveTransformer, PooledTransformer
 from .diffusion import LatentDiffusion
 from .perceiver import PerceiverIO
+from .selfdoc import SelfDoc
 from .transformer import Transformer
 from .transformer_layers import PostNorm, PreNorm
 
@@ -26,6 +28,7 @@ CLASSES = {  # what a record may name
         *(Transformer, PooledTransformer, AdditiveTransformer, PreNorm, PostNorm),
         PerceiverIO,
         LatentDiffusion,
+        *(AllAttention, SelfDoc),
         *(Characters, Words),
     )
 }

@@ -57,7 +57,8 @@ class Transformer(Module):
     Attributes
     ----------
     look : CrossAttention, the class whose layer lets the decoder see the source; a subclass may
-        name another one (`ancestors.py`)
+        name another one (`ancestors.py`), and so it may with
+    encoder_layer, decoder_layer : EncoderLayer and DecoderLayer (`all_attention.py`)
     source, target : Embedding; start N(0, 1/E). All other matrices start Xavier-uniform
 
     References
@@ -73,7 +74,7 @@ class Transformer(Module):
         "logits": (r"x E_t^\top", "(B, L, V)"),
     }
 
-    look = CrossAttention
+    look, encoder_layer, decoder_layer = CrossAttention, EncoderLayer, DecoderLayer
 
     def __init__(self, source_size, target_size=None, *, width=64, heads=4, hidden=None, layers=2,
                  residual=PreNorm, dropout=0.0, longest=64):  # fmt: skip
@@ -86,8 +87,8 @@ class Transformer(Module):
         self.register_buffer("position", as_tensor(sinusoids(longest, width)), persistent=False)
         self.dropout = Dropout(dropout)
         part = (width, heads, hidden, residual, dropout)
-        self.encoder = ModuleList(EncoderLayer(*part) for _ in range(n_encoder))
-        self.decoder = ModuleList(DecoderLayer(*part, self.look) for _ in range(n_decoder))
+        self.encoder = ModuleList(self.encoder_layer(*part) for _ in range(n_encoder))
+        self.decoder = ModuleList(self.decoder_layer(*part, self.look) for _ in range(n_decoder))
         self.norm_encoder, self.norm_decoder = residual.last(width), residual.last(width)
         self.reset_parameters()
 

@@ -28,7 +28,8 @@ class PersistentMemoryAttention(CrossAttention):
         A = softmax(Q [K; P_k]ᵀ / √d_k)  for each head
         output = concat(A₁[V₁; P_v₁], …) W_O
 
-    No mask ever hides a slot. Without slots this is `CrossAttention` bit for bit; one slot is what
+    No mask ever hides a slot, and no cache holds one: they stand behind [K_cached; c W_K], once, in
+    every call. Without slots this is `CrossAttention` bit for bit; one slot is what
     `MultiheadAttention` calls `add_bias_kv`. The paper's all-attention layer is the case x = c.
 
     Parameters
@@ -87,24 +88,26 @@ class PersistentMemoryAttention(CrossAttention):
         init.normal_(self.P_k)
         init.normal_(self.P_v)
 
-    def forward(self, query, context, mask=None):
+    def forward(self, query, context=None, mask=None, *, cache=None):
         """Look at the context and the slots.
 
         Parameters
         ----------
         query : (B, L, D_q)
-        context : (B, S, D_c)
-        mask : for the context only, as in `CrossAttention`
+        context : (B, S, D_c); with a cache, what to add to it, or None to look at it as it is
+        mask : for the context only, the cached part of it too, as in `CrossAttention`
+        cache : KVCache, the keys and values of earlier calls, without the slots
 
         Returns
         -------
         output : (B, L, D_o)
-        weights : (B, h, L, S + N), before dropout; the slots are the last N columns
+        weights : (B, h, L, S + N), before dropout; S counts what is in the cache too, and the
+            slots are the last N columns
         """
-        self.check(query, context, None)
-        mask = self.mask(mask, query, context)
+        self.check(query, context, cache)
+        mask = self.mask(mask, query, context, len(cache or ()))
         Q = split_heads(self.W_Q(query), self.num_heads)  # (B, h, L, d_k)
-        K, V = self.keys_and_values(context)  # (B, h, S, d)
+        K, V = self.keys_and_values(context, cache)  # (B, h, S, d)
         K, V = with_slots(K, self.P_k), with_slots(V, self.P_v)  # (B, h, S + N, d)
         p = self.dropout if self.training else 0.0
         steps = attention_steps(Q, K, V, mask, p, scale=self.scale)
@@ -113,13 +116,13 @@ class PersistentMemoryAttention(CrossAttention):
              weights=steps.weights, heads=steps.output, output=output)  # fmt: skip
         return output, steps.weights
 
-    def mask(self, mask, query, context):
+    def mask(self, mask, query, context, cached=0):
         """The mask with N more columns, all True."""
         N = self.num_slots
         if mask is not None and N:
             mask = as_tensor(mask, device=query.device).detach()
             checked_before(mask)  # no query is left with nothing to look at: no warning
-        mask = boolean_mask(mask, query, context, self.num_heads)
+        mask = boolean_mask(mask, query, context, self.num_heads, cached)
         if mask is None or not N:
             return mask
         return cat([mask, ones(*mask.shape[:-1], N, device=mask.device).bool()], -1)

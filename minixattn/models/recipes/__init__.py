@@ -1,17 +1,21 @@
 """What is trained by name: `minixattn train dates`. A recipe is a few small functions.
 
-| name                        | model           | task               | recipe        |
-|-----------------------------|-----------------|--------------------|---------------|
-| copy, reverse, sort, recall | Transformer     | `data/toy.py`      | `texts.py`    |
-| dates                       | Transformer     | `data/dates.py`    | `texts.py`    |
-| vqa                         | VisualQA        | `data/digits.py`   | `pages.py`    |
-| pixels                      | PerceiverIO     | `data/pixels.py`   | `pixels.py`   |
-| drawings                    | LatentDiffusion | `data/drawings.py` | `drawings.py` |
+| name                        | model           | task               | recipe             |
+|-----------------------------|-----------------|--------------------|--------------------|
+| copy, reverse, sort, recall | Transformer     | `data/toy.py`      | `texts.py`         |
+| dates                       | Transformer     | `data/dates.py`    | `texts.py`         |
+| all-attention               | AllAttention    | `data/dates.py`    | `all_attention.py` |
+| vqa                         | VisualQA        | `data/digits.py`   | `pages.py`         |
+| pixels                      | PerceiverIO     | `data/pixels.py`   | `pixels.py`        |
+| drawings                    | LatentDiffusion | `data/drawings.py` | `drawings.py`      |
+| forms                       | SelfDoc         | `data/forms.py`    | `forms.py`         |
 
 Every number that `--set` may change stands in `settings`, with its default.
 """
 
+from .all_attention import ALL_ATTENTION
 from .drawings import DRAWINGS
+from .forms import LABELLED
 from .pages import VQA
 from .pixels import PIXELS
 from .recipe import Recipe
@@ -23,9 +27,11 @@ RECIPES = {
     "sort": SORT,
     "recall": RECALL,
     "dates": DATES,
+    "all-attention": ALL_ATTENTION,
     "vqa": VQA,
     "pixels": PIXELS,
     "drawings": DRAWINGS,
+    "forms": LABELLED,
 }
 
 
