@@ -77,7 +77,7 @@ def add_at(a, indices, b=None):
     np.add.at(a._array, around(index(indices), a.shape), bare(b))
 
 
-# Kernels: what they say in C, said in NumPy, and as strict about what they are given -------------
+# Kernels: what they say in C, said in NumPy; strict about what they are given -------------------
 
 
 class RawKernel:

@@ -19,9 +19,10 @@ import numpy as np
 
 from ..backend import namespace
 
-# T is the type of the scores, A the one that is added up in: float for T = __half. A block of threads
-# has x = 32, 256 or 1024 for a row, and y rows (only where x = 32, a warp). `lowest` stands for −∞, as
-# −∞ − (−∞) would be NaN: a row that is forbidden every key has the sum 0 and gets the weights 0.
+# T is the type of the scores, A the one that is added up in: float for T = __half. A block of
+# threads has x = 32, 256 or 1024 for a row, and y rows (only where x = 32, a warp). `lowest` stands
+# for −∞, as −∞ − (−∞) would be NaN: a row that is forbidden every key has the sum 0 and gets the
+# weights 0.
 SOFTMAX_ROWS = r"""
 #include <cuda_fp16.h>
 typedef STORED T;
