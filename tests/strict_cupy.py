@@ -81,7 +81,7 @@ def add_at(a, indices, b=None):
 
 
 class RawKernel:
-    """`cupy.RawKernel`: gets bare memory, so everything must be contiguous and of the right type."""
+# Kernels: what they say in C, said in NumPy; strict about what they are given --------------------
 
     def __init__(self, code, name, options=()):
         assert f"void {name}(" in code
