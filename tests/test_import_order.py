@@ -30,7 +30,7 @@ ROOT = Path(minixattn.__file__).parent
 
 ORDER = [
     ("errors", "ops.arguments", "pending"),
-    ("backend", "dtypes", "cuda", "threads", "workspace"),
+    ("backend", "dtypes", "cuda", "kernels", "threads", "workspace"),
     ("grad_mode", "engine", "changes", "walk", "backward", "recompute",
      "precision"),
     ("ops",),

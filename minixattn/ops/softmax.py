@@ -10,11 +10,11 @@ import numpy as np
 from .. import dtypes
 from ..backend import namespace
 from ..engine import cast, unary
+from ..kernels import softmax_rows
 from ..precision import in_single
 from .arguments import numpy_names
 from .elementwise import exp, floating, where
 from .reduction import nonempty, reduced, spread
-from .rows_on_gpu import softmax_rows
 
 LOWEST = {np.dtype(d): np.finfo(d).min for d in (np.float32, np.float64)}
 

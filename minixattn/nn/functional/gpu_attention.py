@@ -3,7 +3,7 @@
 What counts is the same as on the CPU (`fast_attention.py`): how often the L × S scores go through
 memory. But a GPU wants few large tasks, each of which costs some microseconds to start. So there
 are no loops over heads, and no tiles of keys: a block of queries gets its scores with *all* keys,
-as one batched product, and softmax runs over them in one pass (`ops/rows_on_gpu.py`).
+as one batched product, and softmax runs over them in one pass (`kernels.py`).
 
     forward     P = Q Kᵀ (written), softmax (read, written), O = P V (read)
     backward    dV = Pᵀ dO (read), Z = dO Vᵀ (written), Z ← P ⊙ (Z − dO·o) (2 read, written),
@@ -21,7 +21,7 @@ import math
 import numpy as np
 
 from ...backend import namespace
-from ...ops.rows_on_gpu import row_dots, softmax_rows, softmax_rows_back
+from ...kernels import row_dots, softmax_rows, softmax_rows_back
 from ...threads import blocks
 from .merging import forbid
 

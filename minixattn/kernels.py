@@ -17,7 +17,7 @@ import functools
 
 import numpy as np
 
-from ..backend import namespace
+from .backend import namespace
 
 # T is the type of the scores, A the one that is added up in: float for T = __half. A block of
 # threads has x = 32, 256 or 1024 for a row, and y rows (only where x = 32, a warp). `lowest` stands
