@@ -1,23 +1,30 @@
 """The same step on a GPU: `python -m benchmarks.gpu [--sizes large,8x1024x1024x1024x16]`.
 
-minixattn through CuPy against PyTorch's layer and its fused attention, in float32 and, with
-`--mixed`, under autocast. Each sample ends when the GPU has finished. One process, since a GPU is
-not disturbed by threads that wait; the peers take turns, and medians are compared. Results go to
-`results/gpu-NAME.json`, with driver and versions.
+minixattn through CuPy against PyTorch's layer, its fused attention and jax.jit, in float32 (without
+tf32) and, with `--mixed`, under autocast. Each sample ends when the GPU has finished. One process,
+since a GPU is not disturbed by threads that wait; the peers take turns, and medians are compared.
+The floor is the step's products at the rate of one large product, and each number of `work.py` moved
+once at the rate of a large copy. Results go to `results/gpu-NAME.json`, with driver and versions.
 """
 
 import argparse
 import contextlib
 import json
+import os
 import statistics
 import time
 from pathlib import Path
 
 from . import machine
+from . import peers_others as others
 from .peers import Cross, CrossLean, TorchMultihead, TorchMultiheadLean, TorchSDPA
 from .work import RATE, size_of
 
-SIZES = "32x10x20x512x8,8x256x256x512x8,4x1024x1024x1024x16,1x4096x4096x1024x16,1x16384x16384x512x8"
+SIZES = ",".join(
+    "32x10x20x512x8 8x256x256x512x8 4x1024x1024x1024x16 1x4096x4096x1024x16 2x2048x2048x4096x32 "
+    "1x16384x16384x512x8".split()
+)
+PROBE = 8192  # rows and columns of the matrices that the rates are measured with
 RESULTS = Path(__file__).parent / "results"
 OURS = {"cross": Cross, "cross-lean": CrossLean}
 TORCHS = {
@@ -33,8 +40,8 @@ def ours(kind, size, mixed):
     peer.x, peer.y = (t.detach().to("cuda").requires_grad_() for t in (peer.x, peer.y))
     peer.layer = peer.layer.to("cuda")
     peer.optimizer = mx.optim.SGD(peer.layer.parameters(), lr=RATE)
-    block = mx.autocast("cuda", enabled=mixed)
-    return within(peer, block), mx.backend.library("cuda").cuda.get_current_stream().synchronize
+    wait = mx.backend.library("cuda").cuda.get_current_stream().synchronize
+    return within(peer, mx.autocast("cuda", enabled=mixed)), wait
 
 
 def torchs(kind, size, mixed):
@@ -45,6 +52,17 @@ def torchs(kind, size, mixed):
         peer = kind(size, "float32")
     block = torch.autocast("cuda", dtype=torch.float16, enabled=mixed)
     return within(peer, block), torch.cuda.synchronize
+
+
+def jaxs(kind, size, mixed):
+    """(step, wait) of jax's, in full float32 and without taking the whole memory for itself."""
+    if mixed:
+        raise ValueError("measured in float32 only")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    import jax
+
+    jax.config.update("jax_default_matmul_precision", "highest")
+    return kind(size, "float32").step, lambda: None  # a step ends when it is finished
 
 
 def within(peer, block):
@@ -71,6 +89,7 @@ def compare(name, mixed, rounds, say=print):
     """{peer: milliseconds of a step, or the reason for none} for one size."""
     size, steps, found = size_of(name), {}, {}
     makers = {n: (ours, k) for n, k in OURS.items()} | {n: (torchs, k) for n, k in TORCHS.items()}
+    makers["jax"] = jaxs, others.Jax
     for peer, (make, kind) in makers.items():
         try:
             step, wait = make(kind, size, mixed)
@@ -83,8 +102,28 @@ def compare(name, mixed, rounds, say=print):
         for peer, (step, wait, n) in steps.items():
             samples[peer].append(seconds(step, wait, n))
     found |= {peer: 1e3 * statistics.median(taken) for peer, taken in samples.items()}
+    eager = found.get("torch-mha")
     for peer, ms in found.items():
-        say(f"  {name} {peer}: {ms if isinstance(ms, str) else f'{ms:.3f} ms'}")
+        line = ms if isinstance(ms, str) else f"{ms:9.3f} ms"
+        if isinstance(ms, float) and isinstance(eager, float):
+            line += f"{ms / eager:8.2f} of torch-mha"
+        say(f"  {peer:<15}{line}")
+    return found
+
+
+def rates():
+    """(operations, bytes) that the GPU does in a second: a large product, and a large copy."""
+    from minixattn import backend
+
+    xp = backend.library("cuda")
+    wait = xp.cuda.get_current_stream().synchronize
+    a = xp.random.default_rng(0).standard_normal((PROBE, PROBE), dtype=xp.float32)
+    b = xp.empty_like(a)
+    product, copy = (lambda: xp.matmul(a, a, out=b)), (lambda: xp.copyto(b, a))
+    found = []
+    for task, work in (product, 2 * PROBE**3), (copy, 2 * a.nbytes):
+        task()
+        found.append(work / min(seconds(task, wait, 5) for _ in range(3)))
     return found
 
 
@@ -117,9 +156,15 @@ def main(given=None):
     with contextlib.suppress(FileNotFoundError):
         results = json.loads(path.read_text(encoding="utf-8"))
     results["machine"] = about
+    operations, moved = rates()
+    results["rates"] = {"float32 TFLOP/s": operations / 1e12, "copied GB/s": moved / 1e9}
+    print(results["rates"])
     part = results.setdefault("float16" if chosen.mixed else "float32", {})
     for name in chosen.sizes.split(","):
-        part[name] = compare(name, chosen.mixed, chosen.rounds)
+        size = size_of(name)
+        floor = 1e3 * (size.flops / operations + size.bytes_moved / moved)
+        print(f"{name}  floor in float32 {floor:.3f} ms")
+        part[name] = compare(name, chosen.mixed, chosen.rounds) | {"floor of float32": floor}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(f"written: {path}")

@@ -1,6 +1,6 @@
-"""Softmax of every row on a GPU, in one pass over memory.
+"""What a GPU does in one pass over memory that array operations would do in several.
 
-Written with array operations, softmax goes through memory five times: for the maximum, the
+Softmax, written with array operations, goes through memory five times: for the maximum, the
 difference, the exponential, the sum and the quotient. Here a row is read, and its weights are
 written, by threads that keep its maximum and its sum to themselves:
 
@@ -120,3 +120,14 @@ def row_dots(a, b):
 def products(xp):
     """The sum of products, which never writes the products themselves."""
     return xp.ReductionKernel("T a, T b", "T y", "a * b", "a + b", "y = a", "0", "row_dots")
+
+
+def step_down(theta, g, lr):
+    """θ ← θ − lr g, for arrays on a GPU."""
+    descent(namespace(theta))(theta, g, theta.dtype.type(lr), theta)
+
+
+@functools.cache
+def descent(xp):
+    """A product and a difference as one pass."""
+    return xp.ElementwiseKernel("T theta, T g, T lr", "T y", "y = theta - lr * g", "step_down")

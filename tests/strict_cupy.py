@@ -107,16 +107,23 @@ def softmax_rows(grid, block, x, y, rows, n, lowest):
 RAW = {"softmax_rows": softmax_rows}
 
 
-def elementwise(_inputs, _output, code, _name):
-    """`cupy.ElementwiseKernel` with one output, which is the last argument where it is given."""
-    assert code == "ds = (dy - dots) * y"
+ELEMENTWISE = {
+    "ds = (dy - dots) * y": lambda dy, y, dots: (dy - dots) * y,
+    "y = theta - lr * g": lambda theta, g, lr: theta - lr * g,
+}
 
-    def run(dy, y, dots, out):
-        assert dy.dtype == y.dtype == dots.dtype == out.dtype
-        out._array[...] = (bare(dy) - bare(dots)) * bare(y)
+
+def elementwise(_inputs, _output, code, _name):
+    """`cupy.ElementwiseKernel` of one type, with one output, which is the last argument."""
+    run = ELEMENTWISE[code]
+
+    def kernel(*given):
+        *inputs, out = given
+        assert len({x.dtype for x in given}) == 1
+        out._array[...] = run(*map(bare, inputs))
         return out
 
-    return run
+    return kernel
 
 
 def reduction(_inputs, _output, mapped, reduced, *_rest):

@@ -8,9 +8,11 @@ import benchmarks.gpu as gpu
 
 
 @pytest.fixture
-def pretended(stand_in):
+def pretended(stand_in, monkeypatch):
     """What the race asks CuPy about the GPU."""
     from types import SimpleNamespace
+
+    monkeypatch.setattr(gpu, "PROBE", 16)
 
     stand_in.cuda.get_current_stream = lambda: SimpleNamespace(synchronize=lambda: None)
     stand_in.cuda.runtime = SimpleNamespace(
@@ -27,7 +29,8 @@ def test_our_layers_run_and_the_results_name_the_gpu(pretended, tmp_path, mixed)
     assert results["machine"]["gpu"] == "Pretended GPU"
     assert results["machine"]["driver"] == 13000
     found = results["float16" if mixed else "float32"]["2x3x5x8x2"]
-    assert set(found) == {*gpu.OURS, *gpu.TORCHS}
+    assert set(found) == {*gpu.OURS, *gpu.TORCHS, "jax", "floor of float32"}
+    assert found["floor of float32"] > 0
     for peer in gpu.OURS:
         assert found[peer] > 0
 

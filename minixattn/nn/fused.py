@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..engine import Node, record, tapes
-from ..precision import open_blocks
+from ..precision import autocasting
 from ..recompute import through
 from ..threads import get_num_threads, share
 from ..workspace import empty
@@ -57,7 +57,7 @@ def is_plain(x, c, parameters, arrange, h, mask):
     Batches and parameters of one float type, whose widths fit; keys to look at; no mask that is
     learned; and nobody traces or casts.
     """
-    if tapes or open_blocks or not (isinstance(x, Node) and isinstance(c, Node)):
+    if tapes or autocasting(x) or not (isinstance(x, Node) and isinstance(c, Node)):
         return False
     given = [None if t is None else t.array for t in (x, c, *parameters)]
     a, b, *values = given

@@ -24,6 +24,7 @@ from ..engine import (
 )  # fmt: skip
 from ..errors import broadcast_error
 from ..precision import open_blocks, raised
+from . import division
 from .arguments import check_range, not_bool
 from .erf import erf as erf_of_array
 
@@ -87,14 +88,14 @@ def rdiv(input, other):
 def floor_divide(input, other):
     """y = ⌊a / b⌋, which is flat: no gradient."""
     nonzero("floor_divide", input, other)
-    return binary(np.floor_divide, detached(input), detached(other))
+    return binary(division.floor_divide, detached(input), detached(other))
 
 
 def remainder(input, other):
     """y = a − b⌊a / b⌋, of b's sign; ∂L/∂a = g, ∂L/∂b = −g ⌊a / b⌋."""
     nonzero("remainder", input, other)
     return binary(
-        np.remainder, input, other,
+        division.remainder, input, other,
         lambda g, _y, _a, _b: g, lambda g, _y, a, b: -g * floor_divide(a, b),
     )  # fmt: skip
 

@@ -1,5 +1,8 @@
 """Stochastic gradient descent, plain, with momentum, and Nesterov's."""
 
+import numpy as np
+
+from ..kernels import step_down
 from .groups import check_not_negative
 from .optimizer import Optimizer, pieces, remembered
 
@@ -76,4 +79,12 @@ class SGD(Optimizer):
                 v *= mu
                 v += (1 - tau) * g
                 g = g + mu * v if group["nesterov"] else v
-            theta -= lr * g
+            descend(theta, g, lr)
+
+
+def descend(theta, g, lr):
+    """θ ← θ − lr g."""
+    if type(theta) is np.ndarray or theta.dtype != g.dtype:
+        theta -= lr * g
+    else:
+        step_down(theta, g, lr)

@@ -41,14 +41,19 @@ def attend_back(Q, K, V, mask, O, P, dO, dQ, dK, dV):
     """∂L/∂Q, ∂L/∂K and ∂L/∂V from dO, written into dQ, dK and dV; see `fast_attention`."""
     D = row_dots(dO, O)
     Kt, Vt, K = (contiguous(x) for x in (K.swapaxes(-1, -2), V.swapaxes(-1, -2), K))
-    dK[...], dV[...] = 0, 0
     for i in parts_of_rows(Q, K, P):
+        put = add if i.start else np.copyto  # keys and values add up what each block gives them
         q, do = Q[..., i, :], dO[..., i, :]
         p = P if P is not None else look(q, Kt, rows_of(mask, Q, K, i))
-        dV += transposed_product(p, do)
+        put(dV, transposed_product(p, do))
         Z = softmax_rows_back(np.matmul(do, Vt), p, D[..., i, :])
         np.copyto(dQ[..., i, :], Z @ K)
-        dK += transposed_product(Z, q)
+        put(dK, transposed_product(Z, q))
+
+
+def add(total, part):
+    """total += part."""
+    total += part
 
 
 def look(Q, Kt, mask, P=None):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ...backend import namespace
 from ...engine import Node, apply
 from ...errors import DTypeError, ShapeError
 from ...ops.product import matmul, multiply, rows
@@ -58,11 +59,12 @@ FEW = 256  # rows
 def sum_of_rows(g, out=None):
     """Σ over the rows of a matrix (n, m): √n sums of √n rows each, and their sum.
 
-    One after another, as `sum` adds them, the rounding errors of some thousand rows cost a digit.
+    One after another, as NumPy's `sum` adds them, the rounding errors of some thousand rows cost a
+    digit. (A GPU adds in a tree anyway.)
     """
     if isinstance(g, Node):
         return sum(g, 0)
-    if len(g) <= FEW:  # a row of ones times g
+    if len(g) <= FEW or namespace(g) is not np:  # a row of ones times g
         return np.matmul(ones(g.T).T, g, out=out if out is None else out[None])[0]
     step = math.isqrt(len(g))
     even = len(g) - len(g) % step
