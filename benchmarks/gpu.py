@@ -3,8 +3,9 @@
 minixattn through CuPy against PyTorch's layer, its fused attention and jax.jit, in float32 (without
 tf32) and, with `--mixed`, under autocast. Each sample ends when the GPU has finished. One process,
 since a GPU is not disturbed by threads that wait; the peers take turns, and medians are compared.
-The floor is the step's products at the rate of one large product, and each number of `work.py` moved
-once at the rate of a large copy. Results go to `results/gpu-NAME.json`, with driver and versions.
+The floor is the step's products at the rate of one large product, and each number of `work.py`
+moved once at the rate of a large copy. Results go to `results/gpu-NAME.json`, with driver and
+versions.
 """
 
 import argparse
