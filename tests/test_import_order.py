@@ -10,8 +10,8 @@ The order, from what needs nothing to what needs all:
 6. what works on tensors: making, checking, saving them
 7. what looks over a layer's shoulder: traces; and masks
 8. layers, 9. optimizers, 10. data, 11. training and other packages,
-   12. models, 13. figures
-14. the whole: the package's names and its command line
+   12. models, 13. figures, 14. the course
+15. the whole: the package's names and its command line
 """
 
 import ast
@@ -43,6 +43,7 @@ ORDER = [
     ("nonfinite", "training", "metrics_log", "checkpoints", "trainer", "progress", "interop"),
     ("models",),
     ("plot", "attribution"),
+    ("course",),
     ("runs", "commands", "demo", "cli", "__main__", ""),
 ]
 
