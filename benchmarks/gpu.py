@@ -25,6 +25,7 @@ SIZES = ",".join(
     "32x10x20x512x8 8x256x256x512x8 4x1024x1024x1024x16 1x4096x4096x1024x16 2x2048x2048x4096x32 "
     "1x16384x16384x512x8".split()
 )
+DRIVER = Path("/proc/driver/nvidia/version")
 PROBE = 8192  # rows and columns of the matrices that the rates are measured with
 RESULTS = Path(__file__).parent / "results"
 OURS = {"cross": Cross, "cross-lean": CrossLean}
@@ -137,10 +138,18 @@ def describe():
     name = properties["name"]
     return machine.describe() | {
         "gpu": name.decode() if isinstance(name, bytes) else name,
-        "driver": cupy.cuda.runtime.driverGetVersion(),
+        "driver": driver(),
+        "driver's cuda": cupy.cuda.runtime.driverGetVersion(),
         "cuda": cupy.cuda.runtime.runtimeGetVersion(),
         "cupy": cupy.__version__,
     }
+
+
+def driver():
+    """What the driver calls itself, such as "NVIDIA UNIX x86_64 Kernel Module  580.159.04"."""
+    with contextlib.suppress(FileNotFoundError):
+        return DRIVER.read_text().splitlines()[0].removeprefix("NVRM version:").strip()
+    return None
 
 
 def main(given=None):

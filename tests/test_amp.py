@@ -36,7 +36,7 @@ def train(device, *, mixed, shrink=1.0, init_scale=2.0**14, steps=60):
     mx.manual_seed(0)
     model = Chooser().to(device)
     query, context, target = (mx.tensor(a, device=device) for a in lesson())
-    optimizer = mx.optim.Adam(model.parameters(), lr=0.02, eps=1e-30)
+    optimizer = mx.optim.Adam(model.parameters(), lr=0.02, eps=1e-8 * shrink)
     scaler = mx.amp.GradScaler(device, init_scale=init_scale, enabled=mixed and init_scale != 1)
     losses = []
     for _ in range(steps):

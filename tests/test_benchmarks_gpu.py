@@ -1,6 +1,7 @@
 """The race on a GPU, as far as the stand-in for CuPy goes."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,12 +9,11 @@ import benchmarks.gpu as gpu
 
 
 @pytest.fixture
-def pretended(stand_in, monkeypatch):
-    """What the race asks CuPy about the GPU."""
-    from types import SimpleNamespace
-
+def pretended(stand_in, monkeypatch, tmp_path):
+    """What the race asks CuPy and the driver about the GPU."""
     monkeypatch.setattr(gpu, "PROBE", 16)
-
+    monkeypatch.setattr(gpu, "DRIVER", tmp_path / "version")
+    gpu.DRIVER.write_text("NVRM version: NVIDIA Kernel Module  580.1\nGCC version: 13\n")
     stand_in.cuda.get_current_stream = lambda: SimpleNamespace(synchronize=lambda: None)
     stand_in.cuda.runtime = SimpleNamespace(
         getDeviceProperties=lambda _: {"name": b"Pretended GPU"},
@@ -27,7 +27,8 @@ def test_our_layers_run_and_the_results_name_the_gpu(pretended, tmp_path, mixed)
               *["--mixed"] * mixed])  # fmt: skip
     results = json.loads((tmp_path / "gpu-Pretended-GPU.json").read_text())
     assert results["machine"]["gpu"] == "Pretended GPU"
-    assert results["machine"]["driver"] == 13000
+    assert results["machine"]["driver"] == "NVIDIA Kernel Module  580.1"
+    assert results["machine"]["driver's cuda"] == 13000
     found = results["float16" if mixed else "float32"]["2x3x5x8x2"]
     assert set(found) == {*gpu.OURS, *gpu.TORCHS, "jax", "floor of float32"}
     assert found["floor of float32"] > 0
