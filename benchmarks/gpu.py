@@ -67,6 +67,13 @@ def jaxs(kind, size, mixed):
     return kind(size, "float32").step, lambda: None  # a step ends when it is finished
 
 
+PEERS = {
+    **{name: (ours, kind) for name, kind in OURS.items()},
+    **{name: (torchs, kind) for name, kind in TORCHS.items()},
+    "jax": (jaxs, others.Jax),
+}
+
+
 def within(peer, block):
     """The peer's step inside a block."""
 
@@ -87,12 +94,11 @@ def seconds(step, wait, n):
     return (time.perf_counter() - begun) / n
 
 
-def compare(name, mixed, rounds, say=print):
+def compare(name, peers, mixed, rounds, say=print):
     """{peer: milliseconds of a step, or the reason for none} for one size."""
     size, steps, found = size_of(name), {}, {}
-    makers = {n: (ours, k) for n, k in OURS.items()} | {n: (torchs, k) for n, k in TORCHS.items()}
-    makers["jax"] = jaxs, others.Jax
-    for peer, (make, kind) in makers.items():
+    for peer in peers:
+        make, kind = PEERS[peer]
         try:
             step, wait = make(kind, size, mixed)
             seconds(step, wait, 3)  # compiles and fills the memory pool
@@ -156,6 +162,7 @@ def main(given=None):
     """Measure, save, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("--sizes", default=SIZES, help="BxLxSxExh, or names (%(default)s)")
+    parser.add_argument("--peers", default=",".join(PEERS), help="who takes part (%(default)s)")
     parser.add_argument("--mixed", action="store_true", help="under autocast, in float16")
     parser.add_argument("--rounds", type=int, default=7, help="samples of each peer (%(default)s)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
@@ -174,7 +181,8 @@ def main(given=None):
         size = size_of(name)
         floor = 1e3 * (size.flops / operations + size.bytes_moved / moved)
         print(f"{name}  floor in float32 {floor:.3f} ms")
-        part[name] = compare(name, chosen.mixed, chosen.rounds) | {"floor of float32": floor}
+        found = compare(name, chosen.peers.split(","), chosen.mixed, chosen.rounds)
+        part[name] = found | {"floor of float32": floor}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(f"written: {path}")

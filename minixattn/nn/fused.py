@@ -7,10 +7,12 @@ where it is needed: the scale goes into Q, K and V lie side by side in one array
 views of it, and every gradient is written straight into an array laid out as its parameter.
 """
 
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
+from ..backend import namespace
 from ..engine import Node, record, tapes
 from ..precision import autocasting
 from ..recompute import through
@@ -42,13 +44,14 @@ def equation(x, c, projections, h, scale, mask=None):
 
 def keys_and_values(c, projections):
     """K and V, as Tensors."""
-    found = [linear(c, W, b) for W, b in projections.KV]
-    return found if len(found) == 2 else halves(*found, len(projections.Q[0][0]))
+    return two([linear(c, W, b) for W, b in projections.KV], len(projections.Q[0][0]))
 
 
-def halves(KV, width):
-    """K, the first `width` columns, and V, the others."""
-    return KV[..., :width], KV[..., width:]
+def two(found, width):
+    """K and V, where one array may hold both: K, its first `width` columns, and V, the others."""
+    if len(found) == 2:
+        return found
+    return found[0][..., :width], found[0][..., width:]
 
 
 def is_plain(x, c, parameters, arrange, h, mask):
@@ -96,13 +99,14 @@ class Saved(NamedTuple):
 def forward(x, c, projections, h, scale, mask, need_weights):
     """(output, Saved) from x (B, L, D_q) and c (B, S, D_c)."""
     multiply = multiplier(x, c, projections)
-    Q = project_into(x, projections.Q, multiply)
+    (Q,) = project_into(x, projections.Q, multiply)
     Q *= scale
     KV = project_into(c, projections.KV, multiply)
-    Q, K, V = (heads(stream, h) for stream in (Q, *halves(KV, Q.shape[-1])))
+    Q, K, V = (heads(stream, h) for stream in (Q, *two(KV, Q.shape[-1])))
     O = empty((*x.shape[:2], h * V.shape[-1]), x)
     P, sums = attend(Q, K, V, mask, heads(O, h), need_weights)
-    return project_into(O, projections.O, multiply), Saved(Q, K, V, O, P, sums)
+    (out,) = project_into(O, projections.O, multiply)
+    return out, Saved(Q, K, V, O, P, sums)
 
 
 def backward(g, x, c, projections, gradients, h, scale, mask, saved, wanted=(True, True)):
@@ -112,13 +116,12 @@ def backward(g, x, c, projections, gradients, h, scale, mask, saved, wanted=(Tru
     """
     Q, K, V, O, P, sums = saved
     multiply = multiplier(x, c, projections)
-    dO = project_back(g, O, projections.O, gradients.O, multiply)
-    width = h * Q.shape[-1]
-    dQ, dKV = empty((*x.shape[:2], width), x), empty((*c.shape[:2], width + O.shape[-1]), x)
+    dO = project_back([g], O, projections.O, gradients.O, multiply)
+    (dQ,), dKV = side_by_side(x, projections.Q), side_by_side(c, projections.KV)
     attend_back(Q, K, V, mask, heads(O, h), P, sums, heads(dO, h), heads(dQ, h),
-                *(heads(half, h) for half in halves(dKV, width)))  # fmt: skip
+                *(heads(part, h) for part in two(dKV, dQ.shape[-1])))  # fmt: skip
     dQ *= scale
-    dx = project_back(dQ, x, projections.Q, gradients.Q, multiply, wanted[0])
+    dx = project_back([dQ], x, projections.Q, gradients.Q, multiply, wanted[0])
     dc = project_back(dKV, c, projections.KV, gradients.KV, multiply, wanted[1])
     return dx, dc
 
@@ -149,37 +152,39 @@ def rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def columns(pairs):
-    """Where the results of each (weight, bias) lie in the joint one."""
-    stop = 0
-    for W, b in pairs:
-        start, stop = stop, stop + len(W)
-        yield slice(start, stop), W, b
+def side_by_side(x, pairs):
+    """Room for x Wᵀ of each pair: parts of one array, so that a key and its value lie together.
+
+    A GPU gets an array for each, as its library copies what does not lie row after row.
+    """
+    widths = [len(W) for W, _ in pairs]
+    if namespace(x) is not np:
+        return [empty((*x.shape[:2], width), x) for width in widths]
+    y = empty((*x.shape[:2], sum(widths)), x)
+    return [y[..., stop - width : stop] for width, stop in zip(widths, accumulate(widths))]
 
 
 def project_into(x, pairs, multiply):
-    """y = x Wᵀ + b of each pair, side by side in one array (B, L, Σ widths)."""
-    y = empty((*x.shape[:2], sum(len(W) for W, _ in pairs)), x)
-    for part, W, b in columns(pairs):
-        here = multiply(rows(x), W.T, out=rows(y)[:, part])
+    """y = x Wᵀ + b of each pair."""
+    found = side_by_side(x, pairs)
+    for y, (W, b) in zip(found, pairs):
+        here = multiply(rows(x), W.T, out=rows(y))
         if b is not None:
             here += b
-    return y
+    return found
 
 
-def project_back(g, x, pairs, gradients, multiply, wanted=True):
+def project_back(gs, x, pairs, gradients, multiply, wanted=True):
     """∂L/∂W = gᵀ x and ∂L/∂b = Σ g, written into `gradients`; returns ∂L/∂x = Σ g W if wanted."""
-    g, x_rows = rows(g), rows(x)
-    dx = empty(x.shape, x) if wanted else None
-    for (part, W, b), (dW, db) in zip(columns(pairs), gradients):
-        multiply(g[:, part].T, x_rows, out=dW)
+    dx = None
+    for g, (W, b), (dW, db) in zip(map(rows, gs), pairs, gradients):
+        multiply(g.T, rows(x), out=dW)
         if b is not None:
-            sum_of_rows(g[:, part], out=db)
-        if wanted and part.start == 0:
-            multiply(g[:, part], W, out=rows(dx))
-        elif wanted:
-            dx += multiply(g[:, part], W, out=empty(x_rows.shape, x)).reshape(x.shape)
-    return dx
+            sum_of_rows(g, out=db)
+        if wanted:
+            product = multiply(g, W, out=empty(rows(x).shape, x))
+            dx = product if dx is None else np.add(dx, product, out=dx)
+    return dx if dx is None else dx.reshape(x.shape)
 
 
 def mask_of(x, c, h, mask):
