@@ -44,7 +44,7 @@ ORDER = [
     ("models",),
     ("plot", "attribution"),
     ("course",),
-    ("runs", "commands", "demo", "cli", "__main__", ""),
+    ("runs", "results", "commands", "demo", "cli", "__main__", ""),
 ]
 
 

@@ -1,0 +1,101 @@
+"""What a student reads: right, open, which mistake, or how it differs; and what a machine gets."""
+
+import numpy as np
+import pytest
+
+from minixattn.course import check, grade
+from minixattn.course.checking import judge
+
+
+def right(Q, K):
+    return Q @ K.swapaxes(-1, -2) / K.shape[-1] ** 0.5
+
+
+def said(answer, capsys, name="attention.scores"):
+    check(name, answer)
+    return capsys.readouterr().out
+
+
+def test_a_right_answer_gets_one_line(capsys):
+    assert said(right, capsys) == "✓ attention.scores: right.\n"
+
+
+def test_an_open_answer_is_not_called_wrong(capsys):
+    assert said(..., capsys) == "… attention.scores: not answered yet.\n"
+
+
+def test_a_mistake_is_named_with_a_hint(capsys):
+    text = said(lambda Q, K: Q @ K.swapaxes(-1, -2), capsys)
+    assert text.startswith("✗ attention.scores: wrong.\n  The scale is missing.\n  How large")
+
+
+def test_an_unknown_mistake_is_told_by_how_it_differs(capsys):
+    text = said(lambda Q, K: right(Q, K) + 1, capsys)
+    assert "The result has the right shape (3, 3), but 9 of 9 numbers are wrong" in text
+    assert "Asked for: scores(Q, K) → Q Kᵀ / √d_k" in text
+    assert "has shape (3,), expected (3, 3)" in said(lambda Q, K: right(Q, K).sum(-1), capsys)
+    assert "2 results arrived, expected 1" in said(lambda Q, K: (Q, K), capsys)
+    assert "not finite" in said(lambda Q, K: right(Q, K) * np.nan, capsys)
+    assert "of type <U1, expected float64" in said(lambda Q, K: np.full((3, 3), "a"), capsys)
+
+
+def test_a_mask_of_numbers_is_told_from_a_bool_one(capsys):
+    text = said(lambda L, S: np.tri(L, S), capsys, "masks.causal")
+    assert "of type float64, expected bool" in text
+
+
+def test_an_error_of_the_student_is_shown_as_theirs(capsys):
+    def mine(Q, K):
+        return Q @ K.oops
+
+    text = said(mine, capsys)
+    assert "Your code raised an error." in text
+    assert "return Q @ K.oops" in text
+    assert "AttributeError: 'numpy.ndarray' object has no attribute 'oops'" in text
+
+
+def test_an_error_that_a_known_mistake_leads_to_is_named_too(capsys):
+    def mine(g, A, B):
+        return g @ B, A @ g
+
+    text = said(mine, capsys, "autodiff.matmul")
+    assert "ValueError" in text and "The transposes are missing." in text
+
+
+def test_an_answer_that_changes_its_inputs_is_told_so(capsys):
+    def mine(Q, K):
+        Q /= K.shape[-1] ** 0.5
+        return Q @ K.swapaxes(-1, -2)
+
+    assert "It changes its inputs." in said(mine, capsys)
+
+
+def test_what_a_student_answers_is_not_what_others_see(capsys):
+    def mine(Q, K):
+        K[:] = 0
+        return right(Q, K)
+
+    said(mine, capsys)
+    assert said(right, capsys).startswith("✓")
+
+
+def test_a_number_in_place_of_a_function_is_told_so(capsys):
+    assert "A int arrived, expected a function or class" in said(3, capsys)
+
+
+def test_an_unknown_exercise_lists_the_likeliest():
+    with pytest.raises(ValueError, match="no exercise 'attention.score'; did you mean at"):
+        check("attention.score", right)
+
+
+def test_a_machine_gets_an_error_unless_the_answer_is_right():
+    assert grade("attention.scores", right) is None
+    with pytest.raises(AssertionError, match="attention.scores: wrong. The scale is missing"):
+        grade("attention.scores", lambda Q, K: Q @ K.swapaxes(-1, -2))
+    with pytest.raises(AssertionError, match="not answered yet"):
+        grade("attention.scores", None)
+
+
+def test_nothing_is_printed_to_a_machine(capsys):
+    judge("attention.scores", right)
+    assert capsys.readouterr() == ("", "")
