@@ -96,7 +96,7 @@ class TorchOneThread(Torch):
 def visual_qa(torch, model):
     """VisualQA in PyTorch with the weights of `model`, whose names it shares."""
     nn, F = torch.nn, torch.nn.functional
-    E, h = model.position.shape[1], model.look.num_heads
+    E, h = model.position.shape[1], model.blocks[0].look.num_heads
 
     class Attention(nn.Module):
         def __init__(self, returns):
@@ -116,6 +116,21 @@ def visual_qa(torch, model):
                 A, heads = None, F.scaled_dot_product_attention(Q, K, V, attn_mask=mask)
             return self.W_O(heads.transpose(1, 2).flatten(2)), A
 
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm_read, self.read = nn.LayerNorm(E), Attention(returns=False)
+            self.norm_words, self.norm_patches = nn.LayerNorm(E), nn.LayerNorm(E)
+            self.look, self.norm_think = Attention(returns=True), nn.LayerNorm(E)
+            self.think = nn.Sequential(nn.Linear(E, 2 * E), nn.ReLU(), nn.Linear(2 * E, E))
+
+        def forward(self, w, context, mask):
+            n = self.norm_read(w)
+            read = w + self.read(n, n, mask[:, None, None])[0]
+            look, weights = self.look(self.norm_words(read), self.norm_patches(context))
+            seen = read + look
+            return seen + self.think(self.norm_think(seen)), weights
+
     class VisualQA(nn.Module):
         def __init__(self):
             super().__init__()
@@ -125,20 +140,13 @@ def visual_qa(torch, model):
             pixels = model.patch[0].in_features
             self.patch = nn.Sequential(nn.Linear(pixels, 2 * E), nn.ReLU(), nn.Linear(2 * E, E))
             self.place = nn.Parameter(torch.empty(patches, E))
-            self.norm_read, self.read = nn.LayerNorm(E), Attention(returns=False)
-            self.norm_words, self.norm_patches = nn.LayerNorm(E), nn.LayerNorm(E)
-            self.look, self.norm_think = Attention(returns=True), nn.LayerNorm(E)
-            self.think = nn.Sequential(nn.Linear(E, 2 * E), nn.ReLU(), nn.Linear(2 * E, E))
+            self.blocks = nn.ModuleList([Block()])
             self.norm_answer = nn.LayerNorm(E)
             self.answer = nn.Linear(E, model.answer.weight.shape[0])
 
         def forward(self, pages, questions, mask):
             w, context = self.word(questions) + self.position, self.patch(pages) + self.place
-            n = self.norm_read(w)
-            read = w + self.read(n, n, mask[:, None, None])[0]
-            look, weights = self.look(self.norm_words(read), self.norm_patches(context))
-            seen = read + look
-            x = seen + self.think(self.norm_think(seen))
+            x, weights = self.blocks[0](w, context, mask)
             real = mask.unsqueeze(-1).to(x.dtype)
             mean = (self.norm_answer(x) * real).sum(1) / real.sum(1).clamp(min=1)
             return self.answer(mean), weights

@@ -9,7 +9,8 @@ import numpy as np
 import minixattn as mx
 from minixattn import attribution, demo
 from minixattn.data.dates import Dates
-from minixattn.data.digits import PLACES, Pages
+from minixattn.data.digits import Pages
+from minixattn.data.questions import PLACES
 from minixattn.data.toy import AssociativeRecall, Copy, Reverse, Sort
 from minixattn.models.transformer import Transformer
 from minixattn.nn import CrossAttention

@@ -7,8 +7,9 @@ from common import WIDE, write
 
 import minixattn as mx
 from minixattn import demo, plot
-from minixattn.data.digits import GRID, PLACES, Pages, handwriting, page_image
+from minixattn.data.digits import GRID, Pages, handwriting, page_image
 from minixattn.data.drawings import Drawings
+from minixattn.data.questions import PLACES
 from minixattn.models import load_pretrained
 from minixattn.models.reading import read
 from minixattn.nn.functional.attention import attention_steps

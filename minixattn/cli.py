@@ -6,8 +6,10 @@ import sys
 
 from . import __version__
 from .commands import add_training
+from .course.command import add_course, add_tutorials
 from .demo import STEPS, run
 from .plot.command import add_plot
+from .results import add_results
 
 
 def main(argv=None):
@@ -32,7 +34,10 @@ def parser():
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_demo(commands)
     add_training(commands)
+    add_results(commands)
     add_plot(commands)
+    add_tutorials(commands)
+    add_course(commands)
     return top
 
 

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from . import backend, creation
-from .data.digits import ANSWERS, Pages
+from .data.digits import Pages
+from .data.questions import ANSWERS
 from .engine import no_grad
 from .errors import missing_extra
 from .models import MeanPooling, VisualQA
@@ -157,7 +158,7 @@ def answer(model, batch, device):
     """Logits (B, answers) and attention weights (B, h, words, 9) as arrays."""
     with no_grad():
         logits, weights = model(*tensors(batch, device)[:3])
-    return logits.cpu().numpy(), weights.cpu().numpy()
+    return logits.cpu().numpy(), weights[-1].cpu().numpy()
 
 
 def compare(models, unseen, device):

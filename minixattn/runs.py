@@ -40,7 +40,7 @@ class Run:
 
     Attributes
     ----------
-    recipe, settings, model, task, unseen, trainer
+    recipe, settings, model, config, task, unseen, trainer
 
     Raises
     ------
@@ -55,7 +55,8 @@ class Run:
         self.settings = s = completed(name, settings)
         backend.manual_seed(seed)
         self.task, self.unseen = (self.recipe.task(split, s) for split in ("train", "test"))
-        self.model = self.recipe.model(self.task, s).to(device=device, dtype=checked(dtype))
+        kind, self.config = self.recipe.model(self.task, s)
+        self.model = kind(**self.config).to(device=device, dtype=checked(dtype))
         self.about = {"recipe": name, "seed": seed, "dtype": dtype, "settings": s}
         optimizer = adamw(self.model, s["rate"], s["decay"], s["beta2"])
         schedule = one_cycle(optimizer, s["rate"], s["steps"], s["warmup"])

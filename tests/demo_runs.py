@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import minixattn as mx
-from minixattn.data.digits import ANSWERS
+from minixattn.data.questions import ANSWERS
 from minixattn.models import VisualQA
 from minixattn.nn import CrossAttention
 

@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("sklearn")
 
 from minixattn.data import digits as data
-from minixattn.data.digits import ANSWERS, PLACE, PLACES, WHERE, Kind, Pages, handwriting
+from minixattn.data.digits import Pages, handwriting
+from minixattn.data.questions import ANSWERS, PLACE, PLACES, WHERE, Drawn, Kind
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,7 @@ def test_a_batch_has_the_shapes_and_types_it_promises(batch):
         "kinds": ((600,), "int64"),
         "digits": ((600, 9), "int64"),
         "target": ((600,), "int64"),
+        "evidence": ((600, 9), "bool"),
         "images": ((600, 9), "int64"),
     }
     assert {k: (v.shape, str(v.dtype)) for k, v in batch._asdict().items()} == expected
@@ -165,9 +167,10 @@ def test_the_mask_marks_the_words_and_padding_comes_last(train, batch):
 
 
 def test_a_batch_that_cannot_be_shared_out_among_the_kinds_is_refused_at_once(train):
-    for size in (63, 0):
-        with pytest.raises(ValueError, match=f"size must be a multiple of 2.*got {size}"):
-            next(train.batches(rng=0, size=size))
+    with pytest.raises(ValueError, match="size must be a multiple of 2.*got 63"):
+        train.batches(rng=0, size=63)
+    with pytest.raises(ValueError, match="1 or more; got 0"):
+        train.batches(rng=0, size=0)
 
 
 def test_the_test_set_is_fixed_and_half_of_each_kind():
@@ -182,7 +185,8 @@ def test_a_new_kind_of_question_needs_only_its_words_and_a_draw():
     def draw_count(rng, n):
         digits = rng.integers(10, size=(n, 9))
         digit = rng.integers(10, size=n)
-        return digits, digit, (digits == digit[:, None]).sum(1), np.full(n, -1)
+        there = digits == digit[:, None]
+        return Drawn(digits, digit, there.sum(1), there)
 
     count = Kind("count", tuple(f"how many digits are a {d}" for d in range(10)), draw_count)
     pages = Pages("test", kinds=(PLACE, WHERE, count))
@@ -190,15 +194,16 @@ def test_a_new_kind_of_question_needs_only_its_words_and_a_draw():
     for row in np.flatnonzero(batch.kinds == 2):
         digit = int(asked(pages, batch, row).split()[-1])
         assert ANSWERS[batch.answers[row]] == str(list(batch.digits[row]).count(digit))
-    assert list(pages.vocabulary.items())[:22] == list(Pages("test").vocabulary.items())
+    assert pages.vocabulary.tokens[:24] == Pages("test").vocabulary.tokens
 
 
 # ---- words -----------------------------------------------------------------------------------
 
 
-def test_the_vocabulary_counts_from_the_padding_without_gaps(train):
-    assert list(train.vocabulary.values()) == list(range(22))
-    assert train.vocabulary["<pad>"] == 0
+def test_the_vocabulary_holds_the_words_of_all_questions_and_nothing_else(train):
+    questions = (question for kind in train.kinds for question in kind.questions)
+    assert set(train.vocabulary.tokens[3:]) == set(" ".join(questions).split())
+    assert train.vocabularies["words"] is train.vocabulary
 
 
 def test_encode_and_decode_are_inverse_and_read_a_question_mark(train):
@@ -218,23 +223,23 @@ def test_pad_makes_a_table_of_questions(train):
 def test_an_unknown_word_is_named_beside_the_known_ones(train, word):
     with pytest.raises(ValueError, match=f"unknown word '{word}'") as error:
         train.encode(f"where is the {word}")
-    known = str(error.value).split("Known words: ")[1].rstrip(".").split()
-    assert known == [w for w in train.vocabulary if w != "<pad>"]
+    known = str(error.value).split("known ones: ")[1].split()
+    assert known == list(train.vocabulary.tokens[3:])
 
 
 @pytest.mark.parametrize("question", ["", "  ", "?"])
 def test_an_empty_question_is_answered_by_an_example(train, question):
-    with pytest.raises(ValueError, match='is empty; ask for example "what is at the top left"'):
+    with pytest.raises(ValueError, match='one word, such as "what is at the top left"'):
         train.encode(question)
 
 
 def test_a_question_that_is_too_long_is_refused(train):
-    with pytest.raises(ValueError, match="has 7 words; the longest one .* has 6"):
+    with pytest.raises(ValueError, match="has 7 words, but at most 6 can be read"):
         train.encode("what is at the top left left")
 
 
 def test_a_question_that_is_no_string_is_refused(train):
-    with pytest.raises(TypeError, match="a string of words, got int"):
+    with pytest.raises(TypeError, match="a text is a string, got int"):
         train.encode(7)
 
 

@@ -12,7 +12,8 @@ from helpers import values
 
 import minixattn as mx
 from minixattn import demo
-from minixattn.data.digits import ANSWERS, Pages
+from minixattn.data.digits import Pages
+from minixattn.data.questions import ANSWERS
 from minixattn.models import MeanPooling
 from minixattn.nn import CrossAttention
 from minixattn.serialization import metadata
@@ -102,7 +103,7 @@ def test_the_answers_shown_are_the_models(finished):
         words = pages.decode(batch.questions[i])
         given = ANSWERS[values(logits)[i].argmax()]
         truth = ANSWERS[batch.answers[i]]
-        at_target = values(weights)[i, :, : len(words), batch.target[i]].mean(1)
+        at_target = values(weights[-1])[i, :, : len(words), batch.target[i]].mean(1)
         found = f"{(at_target > 0.5).sum()} heads"
         verdict = "right" if given == truth else f"wrong, it is {truth}"
         assert " ".join(line.split()) == f"{' '.join(words)}? {given} {verdict} {found}"
@@ -146,7 +147,7 @@ def test_both_models_start_alike_and_are_trained_on_the_same_pages(quick, tmp_pa
     monkeypatch.setattr(demo, "build", keep_model)
     monkeypatch.setattr(demo, "tensors", keep_batch)
     demo.run(tmp_path, 2)
-    assert [type(model.look) for model in built] == [CrossAttention, MeanPooling]
+    assert [type(model.blocks[0].look) for model in built] == [CrossAttention, MeanPooling]
     for one, other in zip(batches[:2], batches[2:4], strict=True):
         for a, b in zip(one, other, strict=True):
             np.testing.assert_array_equal(a, b)

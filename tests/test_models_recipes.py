@@ -10,6 +10,7 @@ from minixattn.models.recipes import RECIPES
 from minixattn.runs import Run
 
 SMALL = {
+    "captions": {"width": 8, "heads": 2, "size": 4, "hidden": 8},
     "vqa": {"width": 8, "heads": 2, "size": 4},
     "pixels": {"width": 8, "heads": 2, "size": 4, "latents": 3, "blocks": 1, "asked": 2},
     "drawings": {"size": 2},
@@ -22,7 +23,7 @@ SMALL = {
 def test_every_recipe_trains_is_continued_and_scored(name, tmp_path):
     if name in ("dates", "all-attention"):
         pytest.importorskip("babel")
-    if name in ("vqa", "pixels", "drawings", "forms"):
+    if name in ("vqa", "captions", "pixels", "drawings", "forms"):
         pytest.importorskip("sklearn")
     small = SMALL.get(name, {"width": 8, "heads": 2, "size": 4, "hidden": 8})
     options = {"steps": 4, **small}

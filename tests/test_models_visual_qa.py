@@ -29,7 +29,7 @@ from minixattn.models import MeanPooling
 @both
 def test_every_documented_shape_is_true(look, rng, device):
     model = made(look, device)
-    logits, weights = model(*inputs(rng, device))
+    logits, (weights,) = model(*inputs(rng, device))
     assert logits.shape == (B, ANSWERS_N) and logits.device == device
     assert weights.shape == (B, H, L, S) and weights.device == device
     assert model.position.shape == (L, WIDTH)
@@ -46,7 +46,7 @@ class ByHand:
     """The table in the module's docstring, in NumPy."""
 
     def __init__(self, model):
-        self.p = arrays(model)
+        self.p, self.blocks = arrays(model), len(model.blocks)
 
     def linear(self, name, x):
         return x @ self.p[f"{name}.weight"].T + self.p[f"{name}.bias"]
@@ -68,33 +68,42 @@ class ByHand:
             heads.append(weights[-1] @ V[..., columns])
         return self.linear(f"{name}.W_O", np.concatenate(heads, -1)), np.stack(weights, 1)
 
-    def pool(self, c):
-        return self.linear("look.W_O", self.linear("look.W_V", c).mean(1, keepdims=True))
+    def pool(self, name, c):
+        return self.linear(f"{name}.W_O", self.linear(f"{name}.W_V", c).mean(1, keepdims=True))
 
     def __call__(self, pages, questions, mask):
         x = self.p["word.weight"][questions] + self.p["position"]
         c = self.mlp("patch", pages) + self.p["place"]
-        n = self.norm("norm_read", x)
-        x = x + self.attend("read", n, n, mask[:, None])[0]
-        q, c = self.norm("norm_words", x), self.norm("norm_patches", c)
-        if "look.W_Q.weight" in self.p:
-            seen, weights = self.attend("look", q, c, True)
-        else:
-            seen, weights = self.pool(c), np.full((B, H, L, S), 1 / S)
-        x = x + seen
-        x = x + self.mlp("think", self.norm("norm_think", x))
+        looks = []
+        for name in (f"blocks.{i}" for i in range(self.blocks)):
+            x, weights = self.block(name, x, c, mask)
+            looks.append(weights)
         x = self.norm("norm_answer", x)
         mean = np.stack([row[keep].mean(0) for row, keep in zip(x, mask)])
-        return self.linear("answer", mean), weights
+        return self.linear("answer", mean), looks
+
+    def block(self, name, x, c, mask):
+        n = self.norm(f"{name}.norm_read", x)
+        x = x + self.attend(f"{name}.read", n, n, mask[:, None])[0]
+        q, c = self.norm(f"{name}.norm_words", x), self.norm(f"{name}.norm_patches", c)
+        if f"{name}.look.W_Q.weight" in self.p:
+            seen, weights = self.attend(f"{name}.look", q, c, True)
+        else:
+            seen, weights = self.pool(f"{name}.look", c), np.full((B, H, L, S), 1 / S)
+        x = x + seen
+        return x + self.mlp(f"{name}.think", self.norm(f"{name}.norm_think", x)), weights
 
 
 @both
-def test_the_model_is_its_equation(look, rng, device):
-    model, parts = made(look, device), inputs(rng, device)
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_the_model_is_its_equation(look, blocks, rng, device):
+    model, parts = made(look, device, blocks=blocks), inputs(rng, device)
     logits, weights = model(*parts)
     by_hand = ByHand(model)(*map(values, parts))
     assert_close(logits, by_hand[0], 1e-10, 1e-10)
-    assert_close(weights, by_hand[1])
+    assert len(weights) == blocks
+    for A, expected in zip(weights, by_hand[1]):
+        assert_close(A, expected)
 
 
 def test_mean_pooling_gives_every_patch_exactly_the_same_weight(rng, device):
@@ -122,10 +131,10 @@ def test_patches_are_known_by_their_places_alone(look, rng, device):
     """Patches that change places together with the place vectors change nothing."""
     model = made(look, device)
     pages, questions, mask = inputs(rng, device)
-    logits, weights = model(pages, questions, mask)
+    logits, (weights,) = model(pages, questions, mask)
     order = [2, 0, 3, 1]
     model.place.data = model.place.detach()[order]
-    moved, looks = model(pages[:, order], questions, mask)
+    moved, (looks,) = model(pages[:, order], questions, mask)
     assert_close(moved, logits, 1e-10, 1e-10)
     assert_close(looks, weights[..., order], 1e-10, 1e-10)
     elsewhere, _ = model(pages, questions, mask)
@@ -148,11 +157,13 @@ def test_without_places_a_model_cannot_tell_where_a_patch_is(look, rng, device):
 def test_padding_words_have_no_influence(look, rng, device):
     model = made(look, device)
     pages, questions, mask = inputs(rng, device)
-    logits, weights = map(values, model(pages, questions, mask))
+    logits, (weights,) = model(pages, questions, mask)
+    logits, weights = values(logits), values(weights)
     real = values(mask)
     other = np.where(real, values(questions), rng.integers(VOCABULARY, size=(B, L)))
     assert (other != values(questions)).any()
-    answers, looks = map(values, model(pages, mx.tensor(other, device=device), mask))
+    answers, (looks,) = model(pages, mx.tensor(other, device=device), mask)
+    answers, looks = values(answers), values(looks)
     np.testing.assert_array_equal(answers, logits)
     np.testing.assert_array_equal(
         looks.swapaxes(1, 2)[real], weights.swapaxes(1, 2)[real]
@@ -181,7 +192,7 @@ def test_an_empty_question_gives_finite_numbers(look, rng, device):
     model = made(look, device)
     pages, questions, _ = inputs(rng, device)
     nothing = mx.zeros(B, L, dtype=mx.bool, device=device)
-    logits, weights = model(pages, questions, nothing)
+    logits, (weights,) = model(pages, questions, nothing)
     assert_close(logits, np.tile(values(model.answer.bias), (B, 1)))
     assert np.isfinite(values(weights)).all()
 
@@ -190,9 +201,9 @@ def test_an_empty_question_gives_finite_numbers(look, rng, device):
 def test_a_question_is_answered_alike_alone_and_in_a_batch(look, rng, device):
     model = made(look, device)
     parts = inputs(rng, device)
-    logits, weights = model(*parts)
+    logits, (weights,) = model(*parts)
     for i in range(B):
-        alone, looks = model(*(part[i : i + 1] for part in parts))
+        alone, (looks,) = model(*(part[i : i + 1] for part in parts))
         assert_close(alone, logits[i : i + 1], 1e-10, 1e-10)
         assert_close(looks, weights[i : i + 1], 1e-10, 1e-10)
 

@@ -54,8 +54,8 @@ def test_weights_that_a_model_notes_as_its_own_are_kept_once():
     model = mx.models.VisualQA(5, 4, 3, pixels=6, width=E, heads=H)
     with capture(model) as seen:
         _, weights = model(mx.rand(B, 9, 6), mx.ones(B, 4).long(), mx.ones(B, 4).bool())
-    assert seen.names == ["read", "look"]
-    np.testing.assert_array_equal(seen["look"][0], values(weights))
+    assert seen.names == ["blocks.0.read", "blocks.0.look"]
+    np.testing.assert_array_equal(seen["blocks.0.look"][0], values(weights[0]))
 
 
 def test_each_call_is_kept_and_a_later_change_in_place_does_not_reach_it(two):

@@ -74,7 +74,7 @@ def judge(name, answer, seed=SEED):
         every = [*EXERCISES, *sealed_names()]
         near = difflib.get_close_matches(name, every, 3, 0.4)
         raise ValueError(f"there is no exercise {name!r}; did you mean {', '.join(near or every)}?")
-    if answer is None or answer is Ellipsis:
+    if any(part is None or part is Ellipsis for part in parts_of(answer)):
         return Verdict(OPEN)
     if name not in EXERCISES:
         return Verdict(*judged(name, answer))
@@ -83,6 +83,11 @@ def judge(name, answer, seed=SEED):
         return Verdict(WRONG, f"A {type(answer).__name__} arrived, expected a function or class:\n"
                               f"{exercise.asked}")  # fmt: skip
     return marked(exercise, answer, seed)
+
+
+def parts_of(answer):
+    """An answer, or the answers of which it consists."""
+    return answer if isinstance(answer, (tuple, list)) else (answer,)
 
 
 def marked(exercise, answer, seed):

@@ -2,8 +2,12 @@
 
 from .all_attention import AllAttention
 from .ancestors import AdditiveTransformer, PooledTransformer
+from .answering import answer
+from .captioner import Captioner, PooledCaptioner
+from .captioning import caption
 from .decoding import beam, greedy
 from .diffusion import LatentDiffusion
+from .one_sequence import OneSequenceQA
 from .one_stream import OneStream
 from .perceiver import PerceiverIO
 from .perceiver_cost import FullSelfAttention
@@ -16,8 +20,9 @@ from .unet import Modulation, SpatialTransformer, UNet
 from .visual_qa import MeanPooling, VisualQA
 
 __all__ = [
-    "AdditiveTransformer", "AllAttention", "beam", "evaluate", "fit", "FullSelfAttention", "greedy",
-    "LatentDiffusion", "load_pretrained", "MeanPooling", "Modulation", "OneStream", "PerceiverIO",
+    "AdditiveTransformer", "AllAttention", "answer", "beam", "caption", "Captioner", "evaluate",
+    "fit", "FullSelfAttention", "greedy", "LatentDiffusion", "load_pretrained", "MeanPooling",
+    "Modulation", "OneSequenceQA", "OneStream", "PerceiverIO", "PooledCaptioner",
     "PooledTransformer", "PostNorm", "PreNorm", "SelfDoc", "SpatialTransformer", "Transformer",
     "translate", "UNet", "VisualQA",
 ]  # fmt: skip

@@ -15,11 +15,13 @@ from ..nn import Module
 from ..serialization import load, save
 from .all_attention import AllAttention
 from .ancestors import AdditiveTransformer, PooledTransformer
+from .captioner import Captioner
 from .diffusion import LatentDiffusion
 from .perceiver import PerceiverIO
 from .selfdoc import SelfDoc
 from .transformer import Transformer
 from .transformer_layers import PostNorm, PreNorm
+from .visual_qa import VisualQA
 
 WEIGHTS = Path(__file__).parent / "weights"
 CLASSES = {  # what a record may name
@@ -29,6 +31,7 @@ CLASSES = {  # what a record may name
         PerceiverIO,
         LatentDiffusion,
         *(AllAttention, SelfDoc),
+        *(VisualQA, Captioner),
         *(Characters, Words),
     )
 }
@@ -104,7 +107,7 @@ def save_pretrained(name, model, config, *, vocabularies, metrics, training, fol
     ----------
     name : str
     model : Module
-    config : dict, the options that the model was made with; classes among them by their names
+    config : dict, the options that the model was made with
     vocabularies, metrics, training : as in `Pretrained`
     folder : where to
 
@@ -117,7 +120,7 @@ def save_pretrained(name, model, config, *, vocabularies, metrics, training, fol
     save(state, weights)
     record = {
         "model": type(model).__name__,
-        "config": config,
+        "config": {key: named(value) for key, value in config.items()},
         "metrics": metrics,
         "training": training,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
@@ -142,6 +145,11 @@ def made(kind, options):
         for key, value in options.items()
     }
     return CLASSES[kind](**options)
+
+
+def named(value):
+    """An option as JSON has it: a class by its name."""
+    return value.__name__ if isinstance(value, type) else value
 
 
 def options_of(vocabulary):

@@ -1,21 +1,23 @@
 """Answering a question by looking at an image: words are the queries, patches the context.
 
-One pre-norm decoder block (Vaswani et al. 2017, section 3.1, with the normalisation moved in
-front of each part): the words attend to one another, then to the patches, then pass a
-feed-forward network, each with a residual connection.
+Pre-norm decoder blocks (Vaswani et al. 2017, section 3.1, with the normalisation moved in front of
+each part): the words attend to one another, then to the patches, then pass a feed-forward network,
+each with a residual connection. One block is enough for "where is the 7"; "what is left of the 7"
+takes two looks, and so two blocks or more.
 
 | symbol                  | identifier         | shape          |                             |
 |-------------------------|--------------------|----------------|-----------------------------|
 | w                       | questions          | (B, L)         | word numbers                |
 | x = E[w] + p            | x                  | (B, L, E)      | words with their positions  |
 | c = MLP(patch) + p′     | context            | (B, 9, E)      | patches with their places   |
-| x ← x + A(LN x, LN x)   | read               |                | words look at words         |
-| x ← x + A(LN x, LN c)   | look               |                | **words look at patches**   |
-| x ← x + FF(LN x)        | think              |                | each word by itself         |
+| x ← x + A(LN x, LN x)   | Block.read         |                | words look at words         |
+| x ← x + A(LN x, LN c)   | Block.look         |                | **words look at patches**   |
+| x ← x + FF(LN x)        | Block.think        |                | each word by itself         |
 | z = W mean_l LN x_l + b | answer             | (B, answers)   | the mean word decides       |
 | A                       | weights            | (B, h, L, 9)   | where each head looks       |
 
-Read before: `nn/attention.py`.
+Read before: `nn/attention.py`. What it is compared with: `MeanPooling` here, and `one_sequence.py`;
+training, scoring and use are in `answering.py`.
 """
 
 from ..creation import empty, full
@@ -26,6 +28,7 @@ from ..nn import (
     LayerNorm,
     Linear,
     Module,
+    ModuleList,
     Parameter,
     ReLU,
     Sequential,
@@ -61,6 +64,46 @@ class MeanPooling(Module):
         return pooled.expand(B, L, -1), weights
 
 
+class Block(Module):
+    r"""The words look at one another, then at the patches, then each thinks for itself.
+
+        x ← x + A(LN x, LN x),  x ← x + A(LN x, LN c),  x ← x + FF(LN x)
+
+    Parameters
+    ----------
+    width, heads : E, h
+    look : the class whose layer lets the words see the patches
+    """
+
+    equations = {
+        "w": ("w", "(B, L, E)"),
+        "c": ("c", "(B, S, E)"),
+        "read": (r"x \leftarrow w + A(\operatorname{LN} w, \operatorname{LN} w)", "(B, L, E)"),
+        "weights": (r"A", "(B, h, L, S)"),
+        "seen": (r"x \leftarrow x + A(\operatorname{LN} x, \operatorname{LN} c)", "(B, L, E)"),
+        "x": (r"x \leftarrow x + \operatorname{FF}(\operatorname{LN} x)", "(B, L, E)"),
+    }
+
+    def __init__(self, width, heads, look=CrossAttention):
+        super().__init__()
+        E = width
+        self.norm_read, self.read = LayerNorm(E), CrossAttention(E, num_heads=heads)
+        self.norm_words, self.norm_patches = LayerNorm(E), LayerNorm(E)
+        self.look = look(E, num_heads=heads)
+        self.norm_think = LayerNorm(E)
+        self.think = Sequential(Linear(E, 2 * E), ReLU(), Linear(2 * E, E))
+
+    def forward(self, w, context, mask):
+        """(B, L, E), (B, S, E), mask (B, L) → x (B, L, E), weights (B, h, L, S)."""
+        n = self.norm_read(w)
+        read = w + self.read(n, n, mask.unsqueeze(1))[0]
+        look, weights = self.look(self.norm_words(read), self.norm_patches(context))
+        seen = read + look
+        x = seen + self.think(self.norm_think(seen))
+        note(self, w=w, c=context, read=read, weights=weights, seen=seen, x=x)
+        return x, weights
+
+
 class VisualQA(Module):
     """A question in words, a page of patches, and an answer.
 
@@ -73,39 +116,34 @@ class VisualQA(Module):
     patches : S, patches on a page
     width : E
     heads : h
+    blocks : how often the words look
     look : the class whose layer lets the words see the patches: `CrossAttention`, or
         `MeanPooling` for the baseline
     """
 
-    equation = "W mean(x + FF(x)), x ← words + A(words, words), x ← x + A(x, patches)"
+    equation = "W mean(LN x) + b, x ← words, in each block x ← x + A(x, patches)"
     equations = {
         "w": (r"E[w] + p", "(B, L, E)"),
         "c": (r"\operatorname{MLP}(\text{patch}) + p'", "(B, S, E)"),
-        "read": (r"x \leftarrow w + A(\operatorname{LN} w, \operatorname{LN} w)", "(B, L, E)"),
-        "weights": (r"A", "(B, h, L, S)"),
-        "seen": (r"x \leftarrow x + A(\operatorname{LN} x, \operatorname{LN} c)", "(B, L, E)"),
-        "x": (r"x \leftarrow x + \operatorname{FF}(\operatorname{LN} x)", "(B, L, E)"),
         "mean": (r"\operatorname{mean}_l \operatorname{LN} x_l", "(B, E)"),
         "z": (r"W \operatorname{mean} + b", "(B, answers)"),
     }
 
     def __init__(self, vocabulary, words, answers, *, pixels=64, patches=9, width=64, heads=8,
-                 look=CrossAttention):  # fmt: skip
+                 blocks=1, look=CrossAttention):  # fmt: skip
         super().__init__()
         E = width
         self.word = Embedding(vocabulary, E)
         self.position = Parameter(empty(words, E))
         self.patch = Sequential(Linear(pixels, 2 * E), ReLU(), Linear(2 * E, E))
         self.place = Parameter(empty(patches, E))
-        self.norm_read, self.read = LayerNorm(E), CrossAttention(E, num_heads=heads)
-        self.norm_words, self.norm_patches = LayerNorm(E), LayerNorm(E)
-        self.look = look(E, num_heads=heads)
-        self.norm_think = LayerNorm(E)
-        self.think = Sequential(Linear(E, 2 * E), ReLU(), Linear(2 * E, E))
+        self.blocks = ModuleList(self.block(E, heads, look) for _ in range(blocks))
         self.norm_answer, self.answer = LayerNorm(E), Linear(E, answers)
         init.normal_(self.word.weight, std=0.2)
         init.zeros_(self.position)
         init.normal_(self.place, std=0.5)
+
+    block = Block
 
     def forward(self, pages, questions, mask):
         """Answer.
@@ -119,8 +157,8 @@ class VisualQA(Module):
         Returns
         -------
         logits : (B, answers)
-        weights : (B, h, L, S), where each head looks for each word; where the mask is False the
-            row means nothing
+        weights : tuple of (B, h, L, S), where each head of each block looks for each word; where
+            the mask is False the row means nothing
 
         Raises
         ------
@@ -130,18 +168,21 @@ class VisualQA(Module):
         self.check(pages, questions, mask)
         w = self.word(questions) + self.position  # (B, L, E)
         context = self.patch(pages) + self.place  # (B, S, E)
-
-        n = self.norm_read(w)
-        read = w + self.read(n, n, mask.unsqueeze(1))[0]
-        look, weights = self.look(self.norm_words(read), self.norm_patches(context))
-        seen = read + look
-        x = seen + self.think(self.norm_think(seen))
+        x, weights = self.look_and_think(w, context, mask)
 
         real = mask.unsqueeze(-1).to(x.dtype)  # (B, L, 1)
         mean = (self.norm_answer(x) * real).sum(1) / real.sum(1).clamp(min=1)  # none: 0, not NaN
         z = self.answer(mean)
-        note(self, w=w, c=context, read=read, weights=weights, seen=seen, x=x, mean=mean, z=z)
+        note(self, w=w, c=context, mean=mean, z=z)
         return z, weights
+
+    def look_and_think(self, x, context, mask):
+        """The blocks, one after another: (B, L, E) → (B, L, E), and the weights of each."""
+        weights = []
+        for block in self.blocks:
+            x, A = block(x, context, mask)
+            weights.append(A)
+        return x, tuple(weights)
 
     def check(self, pages, questions, mask):
         """Raise ShapeError unless the inputs fit the model and one another."""

@@ -6,6 +6,7 @@
 | dates                       | Transformer     | `data/dates.py`    | `texts.py`         |
 | all-attention               | AllAttention    | `data/dates.py`    | `all_attention.py` |
 | vqa                         | VisualQA        | `data/digits.py`   | `pages.py`         |
+| captions                    | Captioner       | `data/captions.py` | `captions.py`      |
 | pixels                      | PerceiverIO     | `data/pixels.py`   | `pixels.py`        |
 | drawings                    | LatentDiffusion | `data/drawings.py` | `drawings.py`      |
 | forms                       | SelfDoc         | `data/forms.py`    | `forms.py`         |
@@ -14,6 +15,7 @@ Every number that `--set` may change stands in `settings`, with its default.
 """
 
 from .all_attention import ALL_ATTENTION
+from .captions import CAPTIONS
 from .drawings import DRAWINGS
 from .forms import LABELLED
 from .pages import VQA
@@ -29,6 +31,7 @@ RECIPES = {
     "dates": DATES,
     "all-attention": ALL_ATTENTION,
     "vqa": VQA,
+    "captions": CAPTIONS,
     "pixels": PIXELS,
     "drawings": DRAWINGS,
     "forms": LABELLED,

@@ -10,19 +10,17 @@ start made no great difference: at a tenth of their size 99.8 % in place of 100 
 from ..all_attention import AllAttention
 from ..transformer import Transformer
 from .recipe import Recipe
-from .texts import DATES
+from .texts import DATES, transformer
 
 FORMS = {"memory": AllAttention, "feed-forward": Transformer}
 
 
 def remembering(task, s):
     """The model of a form; `hidden` counts slots or hidden units, which weigh the same."""
-    sizes = (len(task.vocabularies[part]) for part in ("source", "target"))
-    units = "slots" if s["form"] == "memory" else "hidden"
-    return FORMS[s["form"]](
-        *sizes, width=s["width"], heads=s["heads"], layers=s["layers"], longest=40,
-        **{units: s["hidden"]},
-    )  # fmt: skip
+    _, options = transformer(task, {**s, "model": "Transformer"}, 40)
+    if s["form"] == "memory":
+        options["slots"] = options.pop("hidden")
+    return FORMS[s["form"]], options
 
 
 ALL_ATTENTION = Recipe(

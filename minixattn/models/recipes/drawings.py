@@ -3,9 +3,13 @@
 from ... import backend
 from ...creation import as_tensor
 from ...data.drawings import Drawings
+from ...nn import CrossAttention
 from .. import drawing
 from ..diffusion import LatentDiffusion
+from ..unet import Modulation
 from .recipe import TRAINING, Recipe, defaults
+
+LOOKS = {"cross-attention": CrossAttention, "FiLM": Modulation}
 
 
 def drawing_loss(model, batch):
@@ -37,12 +41,14 @@ class Averaged(drawing.Average):
 DRAWINGS = Recipe(
     "handwriting drawn from words: two zeros", None,
     lambda split, _s: Drawings(split),
-    lambda task, s: LatentDiffusion(
-        len(task.vocabulary), task.length, context_dim=s["context_dim"]
-    ),
+    lambda task, s: (LatentDiffusion, {
+        "vocabulary": len(task.vocabulary), "words": task.length, "context_dim": s["context_dim"],
+        "look": LOOKS[s["look"]],
+    }),
     drawing_loss,
     lambda model, task, examples: drawing.measure(model, task, samples=min(examples, 500)),
     {**TRAINING, **defaults(drawing.fit, "steps", "size", "rate"), "warmup": 0.1, "beta2": 0.999,
-     **defaults(LatentDiffusion, "context_dim")},
-    callbacks=lambda model: (Averaged(model),),
+     **defaults(LatentDiffusion, "context_dim"), "look": "cross-attention"},
+    {"look": LOOKS}, {"FiLM": {"look": "FiLM"}},
+    callbacks=lambda model: (Averaged(model),), shown=("read",),
 )  # fmt: skip

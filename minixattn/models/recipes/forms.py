@@ -35,11 +35,13 @@ SEES = {"both": None, "text": ("text",), "image": ("image",), "joined": ("text",
 def form_reader(task, s):
     """A SelfDoc for the print of a task, or what it is compared with: `sees` says which."""
     read = task.vocabularies["text"]
-    sizes = len(read), read.longest, len(LABELS)
-    options = {"regions": REGIONS, "width": s["width"], "heads": s["heads"]}
+    options = {
+        "vocabulary": len(read), "characters": read.longest, "labels": len(LABELS),
+        "regions": REGIONS, "width": s["width"], "heads": s["heads"], "layers": s["layers"],
+    }  # fmt: skip
     if s["sees"] == "both":
-        return SelfDoc(*sizes, layers=s["layers"], **options)
-    return OneStream(*sizes, sees=SEES[s["sees"]], layers=2 * s["layers"], **options)
+        return SelfDoc, options
+    return OneStream, {**options, "sees": SEES[s["sees"]], "layers": 2 * s["layers"]}
 
 
 LABELLED = Recipe(

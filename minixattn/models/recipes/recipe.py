@@ -18,13 +18,14 @@ class Recipe(NamedTuple):
     about : what it is, in half a line
     measure : what the second number of `loss_of` is called; None where there is none
     task : function (split, settings) -> the task
-    model : function (task, settings) -> an untrained model
+    model : function (task, settings) -> a model's class and its options
     loss_of : function (model, batch) -> (loss, measure or None)
     score : function (model, task, examples) -> dict of numbers
     settings : dict, with the defaults
     choices : dict from a setting that is one of several words to {word: what it stands for}
     baselines : dict from the name of what the model is compared with to the settings that make it
     callbacks : function (model) -> callbacks of the `Trainer`
+    shown : what of the score stands in the table of results; the measure where empty
     """
 
     about: str
@@ -37,6 +38,7 @@ class Recipe(NamedTuple):
     choices: Mapping = MappingProxyType({})
     baselines: Mapping = MappingProxyType({})
     callbacks: Callable = lambda _model: ()
+    shown: tuple = ()
 
 
 def defaults(function, *names):

@@ -27,11 +27,12 @@ def toy(kind, about, steps, longest=12, letters=16, shortest=4, layers=2):
 
 def transformer(task, s, longest):
     """A Transformer for the vocabularies of a task."""
-    sizes = (len(task.vocabularies[part]) for part in ("source", "target"))
-    return TRANSFORMERS[s["model"]](
-        *sizes, width=s["width"], heads=s["heads"], hidden=s["hidden"], layers=s["layers"],
-        longest=longest,
-    )  # fmt: skip
+    return TRANSFORMERS[s["model"]], {
+        "source_size": len(task.vocabularies["source"]),
+        "target_size": len(task.vocabularies["target"]),
+        **{name: s[name] for name in ("width", "heads", "hidden", "layers")},
+        "longest": longest,
+    }
 
 
 COPY = toy(Copy, "letters, written again", 400)
