@@ -183,6 +183,8 @@ def test_weights_of_any_sum_are_shares_of_vmax_which_is_named():
         drawn(weights=WEIGHTS * 3)
     with pytest.raises(ValueError, match='vmax=0, expected a number above 0, or "max"'):
         drawn(vmax=0)
+    with pytest.raises(ValueError, match="vmax=None, expected a number above 0"):
+        drawn(vmax=None)
 
 
 @pytest.mark.parametrize("kind", ["bilinear", "bicubic"])

@@ -92,7 +92,7 @@ def run_tutorials(given):
     if given.copy_only:
         return 0
     if importlib.util.find_spec("jupyterlab") is None:
-        raise missing_extra("JupyterLab", "tutorials", "opening the lessons")
+        raise missing_extra("jupyterlab", "tutorials", "opening the lessons")
     return subprocess.call([sys.executable, "-m", "jupyterlab", str(out)])
 
 

@@ -180,7 +180,7 @@ def checked_weights(weights, grid, vmax=1):
         )
     if not weights.size:
         raise ShapeError(f"overlay: a grid of {rows} x {columns} holds no patch.")
-    if vmax != "max" and not 0 < vmax < np.inf:
+    if vmax != "max" and (vmax is None or not 0 < vmax < np.inf):
         raise ValueError(f'overlay: vmax={vmax!r}, expected a number above 0, or "max".')
     weights = np.nan_to_num(weights.reshape(rows, columns).astype(float), posinf=np.inf)
     low, high = weights.min(), weights.max()
