@@ -5,14 +5,16 @@ PYTHON ?= python3
 VENV ?= .venv
 # The parity tests have an environment of their own, so that `make test` never sees PyTorch.
 VENV_PARITY ?= .venv-parity
-# So has the race, with the libraries that take part in it.
+# So has the race, with the libraries that take part in it; and nbgrader, which brings many others.
 VENV_BENCH ?= .venv-bench
+VENV_GRADING ?= .venv-grading
 # One fixed PyTorch, so that a comparison means the same everywhere. The CPU build is enough, and
 # saves gigabytes of GPU libraries; where pip would take another one, name the index that has it:
 # make parity TORCH="torch==2.13.0 --index-url URL"
 TORCH ?= torch==2.13.0
 
-.PHONY: help demo test parity browser bench lint figures dist clean
+.PHONY: help demo tutorials test parity browser grading bench lint figures results course lessons
+.PHONY: dist clean
 .NOTPARALLEL:
 
 help:    ## list the targets
@@ -20,6 +22,9 @@ help:    ## list the targets
 
 demo: $(VENV)/.with-plot,data,interop    ## train a small model and draw where its attention goes
 	$(VENV)/bin/minixattn demo
+
+tutorials: $(VENV)/.with-tutorials    ## copy the lessons to a folder, and open JupyterLab there
+	$(VENV)/bin/minixattn tutorials
 
 test: $(VENV)/.with-test    ## run the test suite, which needs no PyTorch
 	$(VENV)/bin/pytest -q --mpl
@@ -30,6 +35,9 @@ parity: $(VENV_PARITY)/.with-parity    ## compare every operation and layer with
 browser: $(VENV)/.with-browser    ## open the explorer's pages in a real Chromium
 	$(VENV)/bin/pytest -q tests/browser
 
+grading: $(VENV_GRADING)/.with-grading    ## hand out and mark a lesson with nbgrader
+	$(VENV_GRADING)/bin/pytest -q tests/grading
+
 bench: $(VENV_BENCH)/.with-bench    ## race a training step against PyTorch, jax and others
 	$(VENV_BENCH)/bin/python -m benchmarks
 
@@ -39,13 +47,23 @@ lint: $(VENV)/.with-lint    ## check the source with ruff
 figures: $(VENV)/.with-plot,data,interop    ## draw every picture of the README and the documentation again
 	$(VENV)/bin/python figures/make_figures.py
 
+results: $(VENV)/.with-plot,data,interop    ## score all trained models, and write the table
+	$(VENV)/bin/minixattn results --out figures --into README.md
+
+course: $(VENV)/.with-course    ## run the lessons, and write their notebooks and tables
+	$(VENV)/bin/python -m minixattn.course.build
+	$(VENV)/bin/python -m minixattn.course.tables
+
+lessons: $(VENV)/.with-course    ## run the lessons, and see that the notebooks are theirs
+	$(VENV)/bin/python -m minixattn.course.build --check
+
 dist: $(VENV)/.with-build    ## build the wheel and the source archive into dist/
 	rm -rf dist
 	$(VENV)/bin/python -m build --quiet
 	$(VENV)/bin/twine check --strict dist/*
 
 clean:    ## delete everything that the targets above made
-	rm -rf $(VENV) $(VENV_PARITY) $(VENV_BENCH) build dist docs/_build *.egg-info
+	rm -rf $(VENV) $(VENV_PARITY) $(VENV_BENCH) $(VENV_GRADING) build dist docs/_build *.egg-info
 	rm -rf minixattn-demo .hypothesis .pytest_cache .ruff_cache
 	find minixattn tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -66,4 +84,9 @@ $(VENV_PARITY)/.with-parity $(VENV_BENCH)/.with-bench: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet $(TORCH)
 	$(@D)/bin/python -m pip install --quiet --editable ".[$(subst .with-,,$(@F))]"
+	touch $@
+
+$(VENV_GRADING)/.with-grading: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --editable ".[grading]"
 	touch $@

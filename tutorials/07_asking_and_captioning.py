@@ -22,9 +22,9 @@ import minixattn as mx
 from minixattn import attribution, models, plot
 from minixattn.course import check, refusal, show
 from minixattn.data import Captions, Pages
-from minixattn.data.captions import cut, overlap
+from minixattn.data.captions import overlap
 from minixattn.data.digits import page_image
-from minixattn.data.questions import KINDS, PLACES
+from minixattn.data.questions import KINDS
 from minixattn.models.visual_qa import Block
 
 # %% [markdown]

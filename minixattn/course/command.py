@@ -12,7 +12,16 @@ from .source import for_nbgrader, for_students, sources, with_solutions
 
 BUILDS = {"students": for_students, "solutions": with_solutions, "nbgrader": for_nbgrader}
 CONFIG = """\
+from pathlib import Path
+
+from minixattn.course.grading import tests_last
+from nbgrader.converters.autograde import Autograde
+
 c = get_config()  # noqa: F821
+c.Autograde.autograde_preprocessors = [
+    tests_last(Path(__file__).parent / "source"),
+    *Autograde.autograde_preprocessors.default(),
+]
 c.CourseDirectory.course_id = "minixattn"
 c.ClearSolutions.code_stub = {"python": "...  # your code"}
 c.ExecutePreprocessor.timeout = 300
