@@ -13,7 +13,7 @@ VENV_GRADING ?= .venv-grading
 # make parity TORCH="torch==2.13.0 --index-url URL"
 TORCH ?= torch==2.13.0
 
-.PHONY: help demo tutorials test parity browser grading bench lint figures results course lessons
+.PHONY: help demo tutorials test parity browser grading mpi bench lint figures results course lessons
 .PHONY: dist clean
 .NOTPARALLEL:
 
@@ -37,6 +37,9 @@ browser: $(VENV)/.with-browser    ## open the explorer's pages in a real Chromiu
 
 grading: $(VENV_GRADING)/.with-grading    ## hand out and mark a lesson with nbgrader
 	$(VENV_GRADING)/bin/pytest -q tests/grading
+
+mpi: $(VENV)/.with-test,mpi    ## train and attend on several processes, under mpiexec
+	$(VENV)/bin/pytest -q tests/mpi
 
 bench: $(VENV_BENCH)/.with-bench    ## race a training step against PyTorch, jax and others
 	$(VENV_BENCH)/bin/python -m benchmarks

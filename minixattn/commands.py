@@ -11,6 +11,7 @@ import numpy as np
 from .metrics_log import columns_of
 from .models.pretrained import load_pretrained, names
 from .models.recipes import RECIPES, recipe
+from .parallel.ranks import world
 from .progress import Progress
 from .runs import ABOUT, Run, completed, read_about
 from .serialization import save
@@ -95,13 +96,30 @@ def whole(text, least):
 def run_train(given):
     """Train, save, draw; 0 when done, 130 after Ctrl-C, 1 where it diverged."""
     recipe(given.name)
-    folder = Path(given.out or f"minixattn-{given.name}")
-    run = made(given, folder)
-    trainer = run.trainer
+    folder, comm = Path(given.out or f"minixattn-{given.name}"), world()
+    run = made(given, folder, comm)
     run.prepare(given.resume)
+    return follow(run, given.resume) if comm.rank else lead(run, folder, given)
+
+
+def follow(run, resume):
+    """Train as one of several processes that neither report nor write."""
+    try:
+        run.trainer.run(resume)
+    except Diverged as error:
+        print(f"minixattn: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def lead(run, folder, given):
+    """Train, report and write."""
+    trainer = run.trainer
     trainer.report = Progress(given.name, trainer.steps, metric=run.recipe.measure, pad=9)
     print(run.task.describe())
-    print(f"{count(run.model)} weights, {trainer.steps} steps of {trainer.size}, into {folder}")
+    ranks = trainer.sharing.comm.size
+    each = f"{trainer.size}" + f" on each of {ranks} processes" * (ranks > 1)
+    print(f"{count(run.model)} weights, {trainer.steps} steps of {each}, into {folder}")
     start = time.perf_counter()
     try:
         trainer.run(given.resume)
@@ -121,7 +139,7 @@ def run_train(given):
     return 0
 
 
-def made(given, folder):
+def made(given, folder, comm):
     """The run that the options ask for; a continued one knows by itself what it is."""
     settings = read_settings(given.set)
     if given.steps is not None:
@@ -130,11 +148,11 @@ def made(given, folder):
     options = {"seed": given.seed, "dtype": given.dtype, **settings}
     options = {key: value for key, value in options.items() if value is not None}
     if not (given.resume and (folder / ABOUT).is_file()):
-        return Run(given.name, folder, device=given.device, **options)
+        return Run(given.name, folder, device=given.device, comm=comm, **options)
     if read_about(folder)["recipe"] != given.name:
         held = read_about(folder)["recipe"]
         raise ValueError(f"{folder} holds a run of {held!r}, not of {given.name!r}.")
-    return Run.begun(folder, device=given.device, **options)
+    return Run.begun(folder, device=given.device, comm=comm, **options)
 
 
 def read_settings(pairs):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from . import backend, dtypes
 from .models.recipes import recipe
+from .parallel.ranks import ALONE
 from .serialization import replace
 from .trainer import Trainer
 from .training import adamw, one_cycle
@@ -35,7 +36,7 @@ class Run:
     seed : start of all random numbers
     device : "cpu" or "cuda"
     dtype : "float32" or "float64"
-    report : see `Trainer`
+    report, comm : see `Trainer`
     **settings : what differs from the recipe's settings, such as steps=500
 
     Attributes
@@ -50,7 +51,7 @@ class Run:
     """
 
     def __init__(self, name, folder, *, seed=0, device="cpu", dtype="float32", report=None,
-                 **settings):  # fmt: skip
+                 comm=ALONE, **settings):  # fmt: skip
         self.name, self.recipe, self.folder = name, recipe(name), Path(folder)
         self.settings = s = completed(name, settings)
         backend.manual_seed(seed)
@@ -66,6 +67,7 @@ class Run:
             accumulate=s["accumulate"], evaluate=self.judge, evaluate_every=s["evaluate_every"],
             patience=s["patience"] or None, callbacks=self.recipe.callbacks(self.model),
             folder=folder, report=report, measure=self.recipe.measure, about=flattened(self.about),
+            comm=comm,
         )  # fmt: skip
 
     @classmethod
@@ -98,6 +100,8 @@ class Run:
             self.trainer.check_same(flattened(read_about(self.folder)), flattened(self.about))
             return
         self.trainer.check_new()
+        if not self.trainer.sharing.first:
+            return
         text = json.dumps(self.about, indent=1, ensure_ascii=False) + "\n"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,8 @@ import numpy as np
 from . import backend
 from .checkpoints import Checkpoints
 from .metrics_log import MetricsLog
+from .parallel.ranks import ALONE
+from .parallel.sharing import Sharing
 from .threads import one_blas_thread
 from .training import Diverged, Snapshot, update
 
@@ -53,6 +55,8 @@ class Trainer:
     report : function (step, loss, metric), such as `Progress`
     measure : what the metric is called in `metrics.csv`; None where there is none
     about : dict of anything else that a run to be continued must have in common with this one
+    comm : the processes that train together, each with `size` examples of every batch; the first
+        one reports and writes. See `parallel/sharing.py`
 
     Attributes
     ----------
@@ -64,7 +68,7 @@ class Trainer:
     def __init__(self, model, task, loss_of, optimizer, schedule=None, *, steps, size=64, seed=0,
                  max_norm=1.0, accumulate=1, evaluate=None, evaluate_every=0, patience=None,
                  watch="loss", callbacks=(), folder=None, save_every=None, report=None,
-                 measure="accuracy", about=None):  # fmt: skip
+                 measure="accuracy", about=None, comm=ALONE):  # fmt: skip
         counts = {"steps": steps, "size": size, "accumulate": accumulate}
         given = {"patience": patience, "save_every": save_every}
         check_counts(counts | {name: n for name, n in given.items() if n is not None})
@@ -83,8 +87,12 @@ class Trainer:
                       "optimizer": type(optimizer).__name__,
                       "schedule": None if schedule is None else type(schedule).__name__,
                       "dtype": str(next(model.parameters()).dtype), **(about or {})}  # fmt: skip
+        self.sharing = Sharing(comm)
+        if comm.size > 1:
+            self.about["processes"] = comm.size
         self.checkpoints = None if folder is None else Checkpoints(folder)
-        self.log = MetricsLog(None if folder is None else Path(folder) / "metrics.csv", measure)
+        writes = folder is not None and self.sharing.first
+        self.log = MetricsLog(Path(folder) / "metrics.csv" if writes else None, measure)
         self.step, self.loss, self.metric = 0, None, None
         self.scores, self.history, self.best, self.stale = {}, [], None, 0
         self.rng = np.random.default_rng(seed)
@@ -117,6 +125,8 @@ class Trainer:
         elif self.checkpoints is not None:
             self.check_new()
         self.log.begin(self.step)
+        if self.sharing.comm.rank:
+            self.renew_chance()  # dropout and noise differ from those of the other processes
         good = Snapshot(self.model)
         self.model.train()
         try:
@@ -135,7 +145,8 @@ class Trainer:
 
     def loop(self, good):
         """Step after step."""
-        batches = self.task.batches(self.rng, self.size)
+        ranks = self.sharing.comm.size
+        batches = self.task.batches(self.rng, self.size * ranks)
         while self.step < self.steps and not self.tired():
             taken = list(itertools.islice(batches, self.accumulate))
             if len(taken) < self.accumulate:
@@ -143,9 +154,10 @@ class Trainer:
                     f"the batches ran out at step {self.step + 1} of {self.steps}: batches(rng, "
                     f"size) must go on without end, as those of a data.Task do."
                 )
+            taken = [self.sharing.share_of(batch, self.size) for batch in taken]
             self.loss, self.metric = update(
                 self.model, taken, self.loss_of, self.optimizer, self.schedule, good,
-                self.step + 1, self.max_norm,
+                self.step + 1, self.max_norm, self.sharing.average,
             )  # fmt: skip
             self.step += 1
             self.after_step()
@@ -159,7 +171,7 @@ class Trainer:
         if judged and self.evaluate is not None:
             self.judge()
         self.log.add(self.step, self.loss, self.metric, self.scores if judged else {})
-        if self.report is not None:
+        if self.report is not None and self.sharing.first:
             self.report(self.step, self.loss, self.metric)
         if self.step % self.save_every == 0 or last or self.tired():
             self.save()
@@ -189,13 +201,14 @@ class Trainer:
 
     def save(self):
         """Write a checkpoint, after the record that leads up to it."""
-        if self.checkpoints is not None:
+        self.sharing.check_alike(self.model.parameters())
+        if self.checkpoints is not None and self.sharing.first:
             try:
                 self.log.flush()
             except OSError as error:
                 raise self.checkpoints.lost(self.step, error) from error
             self.checkpoints.save(self.step, self.state_dict())
-        self.renew_gpu_chance()
+        self.renew_chance()
 
     def state_dict(self):
         """All that the next step depends on."""
@@ -224,17 +237,19 @@ class Trainer:
         for callback, held in zip(kept, state["callbacks"]):
             callback.load_state_dict(held)
         self.scores, self.history, self.best, self.stale = state["judged"]
-        self.renew_gpu_chance()
+        self.renew_chance()
 
-    def renew_gpu_chance(self):
-        """Start a GPU's random numbers anew from the seed and the step, after every checkpoint.
+    def renew_chance(self):
+        """Start random numbers anew from the seed and the step, after every checkpoint.
 
-        CuPy's generators do not give their state away; so a run that goes on and one that is
-        continued from here draw the same.
+        Those of a GPU, as CuPy's generators do not give their state away; and where several
+        processes train together, as a checkpoint has the state of the first one alone. So a run
+        that goes on and one that is continued from here draw the same.
         """
-        if next(self.model.parameters()).device == "cuda":
-            state = backend.generator("cpu").bit_generator.state
-            backend.manual_seed(self.seed + 1_000_003 * self.step)
+        rank, state = self.sharing.comm.rank, backend.generator("cpu").bit_generator.state
+        if next(self.model.parameters()).device == "cuda" or rank:
+            backend.manual_seed(self.seed + 1_000_003 * self.step + 7_919 * rank)
+        if not rank:
             backend.generator("cpu").bit_generator.state = state
 
     def restore(self):

@@ -68,7 +68,7 @@ def train(model, batches, loss_of, optimizer, scheduler=None, *, steps, max_norm
         model.eval()
 
 
-def update(model, batches, loss_of, optimizer, scheduler, good, step, max_norm):
+def update(model, batches, loss_of, optimizer, scheduler, good, step, max_norm, average=None):
     """One step, with the gradients of several batches added up as if they were one.
 
         g = 1/n Σ_i ∇L_i,  g ← g min(1, max_norm / ‖g‖),  θ ← optimizer(θ, g)
@@ -78,6 +78,8 @@ def update(model, batches, loss_of, optimizer, scheduler, good, step, max_norm):
     batches : list of n batches
     good : Snapshot, which takes the weights as soon as they have given a finite loss
     step : the number of the step, for errors
+    average : function (parameters, numbers) that averages their gradients, and the numbers, over
+        several processes; see `parallel/sharing.py`
     others : as in `train`
 
     Returns
@@ -96,6 +98,9 @@ def update(model, batches, loss_of, optimizer, scheduler, good, step, max_norm):
             good.take()
         accuracies.append(accuracy)
         (loss / len(batches)).backward()
+    found = [mean(losses), *([] if accuracies[0] is None else [mean(accuracies)])]
+    if average is not None:
+        found = average(good.parameters, found)
     try:
         clip_grad_norm_(good.parameters, max_norm, error_if_nonfinite=True)
     except RuntimeError:
@@ -105,7 +110,7 @@ def update(model, batches, loss_of, optimizer, scheduler, good, step, max_norm):
     optimizer.step()
     if scheduler is not None:
         scheduler.step()
-    return mean(losses), None if accuracies[0] is None else mean(accuracies)
+    return (*found, None)[:2]
 
 
 def mean(values):

@@ -9,9 +9,9 @@ The order, from what needs nothing to what needs all:
 5. the tensor, put together of them
 6. what works on tensors: making, checking, saving them
 7. what looks over a layer's shoulder: traces; and masks
-8. layers, 9. optimizers, 10. data, 11. training and other packages,
-   12. models, 13. figures, 14. the course
-15. the whole: the package's names and its command line
+8. layers, 9. optimizers, 10. data, 11. several processes,
+12. training and other packages, 13. models, 14. figures, 15. the course
+16. the whole: the package's names and its command line
 """
 
 import ast
@@ -40,6 +40,7 @@ ORDER = [
     ("nn",),
     ("optim", "amp"),
     ("data",),
+    ("parallel",),
     ("nonfinite", "training", "metrics_log", "checkpoints", "trainer", "progress", "interop"),
     ("models",),
     ("plot", "attribution"),

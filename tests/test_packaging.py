@@ -197,7 +197,7 @@ def test_importing_the_package_loads_no_optional_package():
 
 
 def test_suite_imports_only_what_the_test_extra_brings():
-    apart = ("parity", "browser", "grading")
+    apart = ("parity", "browser", "grading", "mpi")
     base = [p for p in TESTS if p.parent.name not in apart and not p.name.startswith("freeze_")]
     # CuPy's and MPI's tests skip where these are missing; PIL comes with matplotlib.
     optional = {"numpy", "cupy-cuda12x", "mpi4py", "PIL"}
@@ -257,7 +257,7 @@ def test_parity_tests_are_collected_only_when_asked_for(tmp_path, arguments, col
 
 
 def test_makefile_has_the_documented_targets_and_says_what_each_does():
-    documented = "help demo tutorials test parity browser grading bench lint figures results course"
+    documented = "help demo tutorials test parity browser grading mpi bench lint figures results course"
     documented += " lessons dist clean"
     assert set(targets()) == set(documented.split())
     assert all(targets().values())
