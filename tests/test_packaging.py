@@ -257,8 +257,10 @@ def test_parity_tests_are_collected_only_when_asked_for(tmp_path, arguments, col
 
 
 def test_makefile_has_the_documented_targets_and_says_what_each_does():
-    documented = "help demo tutorials test parity browser grading mpi bench lint figures results course"
-    documented += " lessons dist clean"
+    documented = (
+        "help demo tutorials test parity browser grading mpi bench lint figures results course "
+        "lessons dist clean"
+    )
     assert set(targets()) == set(documented.split())
     assert all(targets().values())
     phony = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -77,7 +77,7 @@ plt.show()
 # | $m$ | `m` | (L, 1) |
 
 # %%
-show(merging.merge)
+show(merging.part)
 
 # %%
 Q, K, V = (rng.standard_normal((n, 8)) for n in (4, 10, 10))
@@ -181,7 +181,8 @@ print(on_gpu())
 # to one $m$.
 
 # %%
-parts = [merging.part(s.copy(), v) for s, v in zip(np.split(3 * scores[:, :8], 2, 1), (V[:4], V[4:8]), strict=True)]
+halves = zip(np.split(3 * scores[:, :8], 2, 1), (V[:4], V[4:8]), strict=True)
+parts = [merging.part(s.copy(), v) for s, v in halves]
 m = np.maximum(parts[0][2], parts[1][2])
 figure, axes = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained", sharey=True)
 for shift, (_, total, own) in zip((-0.2, 0.2), parts, strict=True):

@@ -114,7 +114,8 @@ def shipped():
         If there are none.
     """
     installed = importlib.metadata.files("minixattn") or ()
-    found = [Path(f.locate()) for f in installed if f.parts[-2:-1] == ("tutorials",)]
+    share = ("share", "minixattn", "tutorials")
+    found = [Path(f.locate()) for f in installed if f.parts[-4:-1] == share]
     tree = Path(__file__).parents[2] / "tutorials"
     found = [path for path in found if path.is_file()]
     found = found or [*tree.glob("[0-9][0-9]_*.ipynb"), *tree.glob("glossary.md")]
