@@ -99,3 +99,18 @@ def test_a_machine_gets_an_error_unless_the_answer_is_right():
 def test_nothing_is_printed_to_a_machine(capsys):
     judge("attention.scores", right)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_list_of_numbers_is_one_array(capsys):
+    def greedy(next_logits, begin, end, longest):
+        ids = [begin]
+        while len(ids) <= longest and ids[-1] != end:
+            ids.append(int(np.argmax(next_logits(ids))))
+        return ids[1:]
+
+    for form in (list, tuple, np.array, lambda ids: [np.int64(i) for i in ids]):
+        text = said(lambda *a, form=form: form(greedy(*a)), capsys, "decoding.greedy")
+        assert text == "✓ decoding.greedy: right.\n"
+    rows = said(lambda Q, K: right(Q, K).tolist(), capsys)
+    assert rows == "✓ attention.scores: right.\n"
+    assert "has shape (0,), expected (4,)" in said(lambda *a: [], capsys, "decoding.greedy")

@@ -154,9 +154,14 @@ def changes_inputs(exercise, answer, cases):
 
 
 def as_arrays(result):
-    """A result as a tuple of arrays, None where there is none."""
-    parts = result if isinstance(result, (tuple, list)) else (result,)
-    return tuple(None if x is None or x is Ellipsis else as_array(x) for x in parts)
+    """A result as a tuple of arrays, None where there is none; numbers in a row are one array."""
+    shape = np.shape if isinstance(result, tuple) else lambda x: getattr(x, "shape", ())
+    parts = result if isinstance(result, (tuple, list)) else ()
+    several = any(x is None or x is Ellipsis or shape(x) != () for x in parts)
+    return tuple(
+        None if x is None or x is Ellipsis else as_array(x)
+        for x in (parts if several else (result,))
+    )
 
 
 def as_array(x):
