@@ -8,12 +8,14 @@ VENV_PARITY ?= .venv-parity
 # So has the race, with the libraries that take part in it; and nbgrader, which brings many others.
 VENV_BENCH ?= .venv-bench
 VENV_GRADING ?= .venv-grading
+VENV_LITE ?= .venv-lite
 # One fixed PyTorch, so that a comparison means the same everywhere. The CPU build is enough, and
 # saves gigabytes of GPU libraries; where pip would take another one, name the index that has it:
 # make parity TORCH="torch==2.13.0 --index-url URL"
 TORCH ?= torch==2.13.0
 
 .PHONY: help demo tutorials test parity browser grading mpi bench lint figures results course lessons
+.PHONY: docs lite
 .PHONY: dist clean
 .NOTPARALLEL:
 
@@ -60,13 +62,21 @@ course: $(VENV)/.with-course    ## run the lessons, and write their notebooks an
 lessons: $(VENV)/.with-course    ## run the lessons, and see that the notebooks are theirs
 	$(VENV)/bin/python -m minixattn.course.build --check
 
+docs: $(VENV)/.with-docs    ## make the book of lessons and reference in build/book
+	$(VENV)/bin/python tutorials/book/make_book.py
+
+lite: $(VENV)/.with-build $(VENV_LITE)/.with-lite    ## make a site that runs the lessons in a browser
+	rm -rf build/wheel
+	$(VENV)/bin/python -m build --quiet --wheel --outdir build/wheel
+	$(VENV_LITE)/bin/python tutorials/lite/make_lite.py build/wheel/*.whl
+
 dist: $(VENV)/.with-build    ## build the wheel and the source archive into dist/
 	rm -rf dist
 	$(VENV)/bin/python -m build --quiet
 	$(VENV)/bin/twine check --strict dist/*
 
 clean:    ## delete everything that the targets above made
-	rm -rf $(VENV) $(VENV_PARITY) $(VENV_BENCH) $(VENV_GRADING) build dist docs/_build *.egg-info
+	rm -rf $(VENV) $(VENV_PARITY) $(VENV_BENCH) $(VENV_GRADING) $(VENV_LITE) build dist *.egg-info
 	rm -rf minixattn-demo .hypothesis .pytest_cache .ruff_cache
 	find minixattn tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -89,7 +99,7 @@ $(VENV_PARITY)/.with-parity $(VENV_BENCH)/.with-bench: setup.cfg pyproject.toml
 	$(@D)/bin/python -m pip install --quiet --editable ".[$(subst .with-,,$(@F))]"
 	touch $@
 
-$(VENV_GRADING)/.with-grading: setup.cfg pyproject.toml
+$(VENV_GRADING)/.with-grading $(VENV_LITE)/.with-lite: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --editable ".[grading]"
+	$(@D)/bin/python -m pip install --quiet --editable ".[$(subst .with-,,$(@F))]"
 	touch $@
