@@ -133,7 +133,7 @@ def test_extra_brings_what_is_documented(extra, packages):
 
 
 def test_all_is_every_extra_but_those_for_a_gpu_and_for_pytorch():
-    outside = {"all", "gpu12", "gpu13", "parity", "bench", "browser", "grading"}
+    outside = {"all", "gpu12", "gpu13", "parity", "bench", "browser", "grading", "lite"}
     assert installed_by("all") == {d for e in extras if e not in outside for d in installed_by(e)}
     assert not any(d.startswith(("cupy", "torch")) for d in installed_by("all"))
 
@@ -259,7 +259,7 @@ def test_parity_tests_are_collected_only_when_asked_for(tmp_path, arguments, col
 def test_makefile_has_the_documented_targets_and_says_what_each_does():
     documented = (
         "help demo tutorials test parity browser grading mpi bench lint figures results course "
-        "lessons dist clean"
+        "lessons docs lite dist clean"
     )
     assert set(targets()) == set(documented.split())
     assert all(targets().values())
