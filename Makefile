@@ -15,7 +15,7 @@ VENV_LITE ?= .venv-lite
 TORCH ?= torch==2.13.0
 
 .PHONY: help demo tutorials test parity browser grading mpi bench lint figures results course lessons
-.PHONY: docs lite
+.PHONY: docs slides lite
 .PHONY: dist clean
 .NOTPARALLEL:
 
@@ -63,12 +63,15 @@ lessons: $(VENV)/.with-course    ## run the lessons, and see that the notebooks 
 	$(VENV)/bin/python -m minixattn.course.build --check
 
 docs: $(VENV)/.with-docs    ## make the book of lessons and reference in build/book
-	$(VENV)/bin/python tutorials/book/make_book.py
+	$(VENV)/bin/python tutorials/sites/make_book.py
+
+slides: $(VENV)/.with-docs    ## make a deck of each lesson, which opens without a network
+	$(VENV)/bin/python tutorials/sites/make_slides.py
 
 lite: $(VENV)/.with-build $(VENV_LITE)/.with-lite    ## make a site that runs the lessons in a browser
 	rm -rf build/wheel
 	$(VENV)/bin/python -m build --quiet --wheel --outdir build/wheel
-	$(VENV_LITE)/bin/python tutorials/lite/make_lite.py build/wheel/*.whl
+	$(VENV_LITE)/bin/python tutorials/sites/make_lite.py build/wheel/*.whl
 
 dist: $(VENV)/.with-build    ## build the wheel and the source archive into dist/
 	rm -rf dist

@@ -82,6 +82,16 @@ def test_cells_carry_what_their_headers_say(path):
     assert (cells[2].metadata["check"], cells[2].metadata["points"]) == ("attention.scores", 2)
 
 
+def test_text_is_cut_at_headings_and_a_heading_begins_a_slide(path):
+    text = "# %% [markdown]\n# # One\n# a # b\n#\n# ## Two\n# text\n# ### Deeper\n\n"
+    text += "# %%\n1\n\n# %% [markdown]\n# **Predict:** what?\n\n# %%\n2\n\n# %%\n3\n"
+    path.write_text(text)
+    cells = read(path).cells
+    kinds = [cell.metadata["slideshow"]["slide_type"] for cell in cells]
+    assert kinds == ["slide", "slide", "-", "subslide", "fragment", "-"]
+    assert [c.source for c in cells[:2]] == ["# One\na # b", "## Two\ntext\n### Deeper"]
+
+
 def test_students_get_blanks_of_either_kind(path):
     _, scores, _, both, _ = texts(for_students(path))
     assert scores == 'def scores(Q, K):\n    """Q Kᵀ / √d_k."""\n    ...  # your code'

@@ -259,7 +259,7 @@ def test_parity_tests_are_collected_only_when_asked_for(tmp_path, arguments, col
 def test_makefile_has_the_documented_targets_and_says_what_each_does():
     documented = (
         "help demo tutorials test parity browser grading mpi bench lint figures results course "
-        "lessons docs lite dist clean"
+        "lessons docs slides lite dist clean"
     )
     assert set(targets()) == set(documented.split())
     assert all(targets().values())

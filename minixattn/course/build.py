@@ -63,7 +63,7 @@ def written(source):
 
     notebook, seconds, trouble = executed(for_students(source))
     for cell in notebook.cells:
-        cell.metadata = {}
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "slideshow"}
     text = nbformat.writes(notebook) + "\n"
     source.with_suffix(".ipynb").write_text(text, encoding="utf-8")
     return seconds, trouble + too_much(seconds, len(text.encode()))
@@ -79,13 +79,18 @@ def checked(source):
         trouble.append(f"{path.name} is missing: run `make course`")
     else:
         kept = nbformat.read(path, as_version=4)
-        if [c.source for c in kept.cells] != [c.source for c in notebook.cells]:
+        if slides(kept) != slides(notebook):
             trouble.append(f"{path.name} is not that of its source: run `make course`")
         trouble += too_much(seconds, path.stat().st_size)
     solved, _, more = executed(with_solutions(source))
     said = [line for cell in code_cells(solved) for line in lines_of(cell)]
     wrong = [line for line in said if line.startswith(("✗", "…"))]
     return seconds, trouble + more + [f"a solution is called wrong: {line}" for line in wrong]
+
+
+def slides(notebook):
+    """What is on each slide."""
+    return [(cell.source, cell.metadata.get("slideshow")) for cell in notebook.cells]
 
 
 def too_much(seconds, size):

@@ -72,8 +72,33 @@ def read(path):
         "language_info": {"name": "python"},
     }
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    with_slides(notebook)
     for i, cell in enumerate(notebook.cells):  # the same at every build
         cell.id = hashlib.sha256(f"{Path(path).stem} {i}".encode()).hexdigest()[:8]
+    return notebook
+
+
+def with_slides(notebook):
+    """The notebook, its text cut at headings, with what `nbconvert --to slides` makes of each cell.
+
+    A heading begins a slide, other text one below it; code is on the slide of its text, and waits
+    for a key after a "Predict".
+    """
+    import nbformat
+
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for text in re.split(r"\n+(?=##? )", cell.source):
+                kind = "slide" if re.match("##? ", text) else "subslide"
+                about = {"slideshow": {"slide_type": kind}}
+                cells.append(nbformat.v4.new_markdown_cell(text, metadata=about))
+        else:
+            before = cells[-1].source if cells and cells[-1].cell_type == "markdown" else ""
+            kind = "fragment" if "**Predict" in before else "-"
+            cell.metadata["slideshow"] = {"slide_type": kind}
+            cells.append(cell)
+    notebook.cells = cells
     return notebook
 
 

@@ -1,4 +1,4 @@
-"""The book and the lessons' site, as `make docs` and `make lite` leave them, in a real browser."""
+"""The book, the decks and the lessons' site, as `make docs slides lite` leaves them."""
 
 import contextlib
 import functools
@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 BUILD = Path(__file__).parents[2] / "build"
-BOOK, LITE = BUILD / "book", BUILD / "lite"
+BOOK, DECKS, LITE = BUILD / "book", BUILD / "slides", BUILD / "lite"
 PAGES = sorted(BOOK.rglob("*.html"))
+LESSONS = sorted(path.stem for path in (BUILD.parent / "tutorials").glob("[0-9]*.ipynb"))
 
 book = pytest.mark.skipif(not PAGES, reason="there is no book: make docs")
+decks = pytest.mark.skipif(not DECKS.is_dir(), reason="there are no decks: make slides")
 lite = pytest.mark.skipif(not (LITE / "index.html").is_file(), reason="there is no site: make lite")
 
 
@@ -61,6 +63,37 @@ def test_every_lesson_and_every_layer_is_in_the_book():
     assert len([path for path in PAGES if re.match(r"\d\d_", path.name)]) == 13
     text = (BOOK / "api_nn.html").read_text(encoding="utf-8")
     assert all(f'id="{name.lower()}"' in text for name in nn.__all__ if name[0].isupper())
+
+
+@decks
+@pytest.mark.parametrize("name", [*LESSONS, "glossary"])
+def test_a_deck_opens_without_the_network_and_its_equations_are_set(opened, name):
+    page = opened(DECKS / f"{name}.html", viewport={"width": 1280, "height": 800})
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    page.wait_for_function("!document.body.innerText.includes('$')")
+    assert page.evaluate("Reveal.getTotalSlides()") >= 14
+    assert page.locator("mjx-merror").count() == 0
+    for slide in page.locator(".slides section:not(.stack)").all():
+        assert slide.evaluate("slide => slide.scrollWidth <= slide.clientWidth")
+
+
+@decks
+def test_what_follows_a_prediction_waits_for_a_key(opened):
+    page = opened(DECKS / "02_text_looks_at_image.html", viewport={"width": 1280, "height": 800})
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    page.evaluate("Reveal.slide(2, 0, -1)")
+    answer = page.locator("section.present .fragment", has_text="raw = Q @ K.T").first
+    assert "visible" not in answer.get_attribute("class")
+    page.keyboard.press("Space")
+    page.wait_for_selector("section.present .fragment.visible")
+
+
+@decks
+def test_links_between_decks_lead_to_a_slide(opened):
+    page = opened(DECKS / "02_text_looks_at_image.html", viewport={"width": 1280, "height": 800})
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    page.locator("a[href='glossary.html#query']").first.click()
+    page.wait_for_selector("section.present:not(.stack) h2 >> text=Query")
 
 
 @contextlib.contextmanager

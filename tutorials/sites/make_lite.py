@@ -5,7 +5,7 @@ NumPy comes from its own server once the page is open: without a network the pag
 runs. Before the site is built it is checked that the wheel is pure Python, and that the versions in
 Pyodide's lock file satisfy what the wheel requires.
 
-    python tutorials/lite/make_lite.py WHEEL [--out build/lite]
+    python tutorials/sites/make_lite.py WHEEL [--out build/lite]
 """
 
 import argparse
@@ -14,9 +14,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
+
+from npm import fetch
 
 ROOT = Path(__file__).parents[2]
 INSTALL = """\
@@ -78,19 +79,12 @@ def unmet(required, locked):
 
 
 def lock():
-    """The lock file of the Pyodide that the kernel uses, from npm or from an earlier build."""
+    """The lock file of the Pyodide that the kernel uses, from npm."""
     from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
 
-    kept = ROOT / "build" / f"pyodide-lock-{PYODIDE_VERSION}.json"
-    if not kept.is_file():
-        kept.parent.mkdir(exist_ok=True)
-        package = f"pyodide@{PYODIDE_VERSION}"
-        subprocess.run(["npm", "pack", "--silent", package], cwd=kept.parent, check=True)
-        archive = kept.parent / f"pyodide-{PYODIDE_VERSION}.tgz"
-        with tarfile.open(archive) as files:
-            kept.write_bytes(files.extractfile("package/pyodide-lock.json").read())
-        archive.unlink()
-    return json.loads(kept.read_text(encoding="utf-8"))
+    folder = ROOT / "build" / "pyodide"
+    fetch(f"pyodide@{PYODIDE_VERSION}", ("pyodide-lock.json",), folder)
+    return json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))
 
 
 def gather(site, wheel):

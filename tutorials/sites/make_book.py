@@ -1,8 +1,8 @@
-"""Make the book: `make docs`, or `python tutorials/book/make_book.py [--out build/book]`.
+"""Make the book: `make docs`, or `python tutorials/sites/make_book.py [--out build/book]`.
 
 The pages that lie about in the project are gathered in one folder, the reference is written from
 the docstrings, and Sphinx makes HTML of them; a warning is an error. The one file of MathJax comes
-from npm (`npm pack mathjax@3`), once.
+from npm, once.
 """
 
 import argparse
@@ -10,19 +10,18 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
+from npm import fetch
 from reference import MODULES, page
 
 ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
 PAGES = {  # in the project: in the book
     "tutorials/README.md": "lessons.md",
     "tutorials/glossary.md": "glossary.md",
     "tutorials/teaching.md": "teaching.md",
-    "tutorials/book/pytorch.md": "pytorch.md",
-    "tutorials/book/index.md": "index.md",
+    "tutorials/sites/book/pytorch.md": "pytorch.md",
+    "tutorials/sites/book/index.md": "index.md",
     "figures/README.md": "figures/gallery.md",
     "figures/results.md": "figures/results.md",
     "figures/attribution_table.md": "figures/attribution_table.md",
@@ -46,9 +45,9 @@ def main(given=None):
 def gather(source):
     """Put everything in place."""
     shutil.rmtree(source, ignore_errors=True)
-    for folder in ("figures", "benchmarks", "_static/mathjax"):
+    for folder in ("figures", "benchmarks"):
         (source / folder).mkdir(parents=True)
-    shutil.copy(HERE / "conf.py", source)
+    shutil.copy(Path(__file__).parent / "book" / "conf.py", source)
     for path in [*ROOT.glob("figures/*.png"), *ROOT.glob("figures/*.gif")]:
         shutil.copy(path, source / "figures")
     for notebook in sorted(ROOT.glob("tutorials/[0-9][0-9]_*.ipynb")):
@@ -64,7 +63,7 @@ def gather(source):
     for here, there in PAGES.items():
         text = LINK.sub(lambda link, h=here, t=there: linked(link, h, t, source), texts[there])
         (source / there).write_text(text, encoding="utf-8")
-    mathjax(source / "_static" / "mathjax")
+    fetch("mathjax@3", ("es5/tex-svg.js",), source / "_static" / "mathjax")
 
 
 def linked(link, here, there, source):
@@ -80,19 +79,6 @@ def linked(link, here, there, source):
         return text
     up = "../" * there.count("/")
     return f"{picture}[{text}]({up}{name}{sign}{anchor})"
-
-
-def mathjax(folder):
-    """MathJax's one file, from npm or from an earlier build."""
-    kept = ROOT / "build" / "tex-svg.js"
-    if not kept.is_file():
-        kept.parent.mkdir(exist_ok=True)
-        subprocess.run(["npm", "pack", "--silent", "mathjax@3"], cwd=kept.parent, check=True)
-        (archive,) = kept.parent.glob("mathjax-3*.tgz")
-        with tarfile.open(archive) as files:
-            kept.write_bytes(files.extractfile("package/es5/tex-svg.js").read())
-        archive.unlink()
-    shutil.copy(kept, folder)
 
 
 if __name__ == "__main__":
