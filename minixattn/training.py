@@ -8,6 +8,7 @@ from .nn.utils import clip_grad_norm_, gradients, norm
 from .nonfinite import first_bad_gradient, first_bad_layer
 from .optim import AdamW
 from .optim.lr_scheduler import OneCycleLR
+from .threads import one_blas_thread
 
 
 class Diverged(RuntimeError):
@@ -66,6 +67,39 @@ def train(model, batches, loss_of, optimizer, scheduler=None, *, steps, max_norm
         raise
     finally:
         model.eval()
+
+
+def fit(model, task, loss_of, *, steps, size=64, rate=3e-3, warmup=0.1, decay=0.05, beta2=0.99,
+        seed=0, report=None):  # fmt: skip
+    """Train on batches of a task: AdamW, the rate up and down again in one cycle.
+
+    Parameters
+    ----------
+    model : Module
+    task : what has `batches(seed, size)`, as all of `minixattn.data` has
+    loss_of : as in `train`
+    steps, size : how many batches, and B
+    rate : the greatest learning rate, reached after the share `warmup` of the steps
+    decay : weight decay of the matrices
+    beta2 : how slowly AdamW forgets the squares of gradients
+    seed : of the batches
+    report : function (step, loss, accuracy), such as `progress.Progress`
+
+    Returns
+    -------
+    the model, in `eval()` mode
+
+    Raises
+    ------
+    Diverged
+        As `train` does.
+    """
+    optimizer = adamw(model, rate, decay, beta2)
+    schedule = one_cycle(optimizer, rate, steps, warmup)
+    with one_blas_thread():
+        train(model, task.batches(seed, size), loss_of, optimizer, schedule, steps=steps,
+              report=report)  # fmt: skip
+    return model
 
 
 def update(model, batches, loss_of, optimizer, scheduler, good, step, max_norm, average=None):

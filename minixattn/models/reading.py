@@ -14,8 +14,7 @@ from ..data.digits import handwriting
 from ..data.pixels import grid, page
 from ..engine import no_grad
 from ..nn.functional import cross_entropy, mse_loss
-from ..threads import one_blas_thread
-from ..training import adamw, one_cycle, train
+from ..training import fit as trained
 
 INK = 15.0  # what an error of the ink counts, beside one of the class
 
@@ -35,30 +34,10 @@ def loss_of(model, batch):
     return cross_entropy(digit, labels) + INK * mse_loss(ink, answers), right
 
 
-def fit(model, task, *, steps=6000, size=32, rate=2.5e-3, warmup=0.1, decay=0.05, seed=0,
-        report=None):  # fmt: skip
-    """Train on batches of a task: AdamW, the rate up and down again in one cycle.
-
-    Parameters
-    ----------
-    model : PerceiverIO
-    task : `data.Pixels("train")`
-    steps, size : how many batches, and B
-    rate : the greatest learning rate, reached after the share `warmup` of the steps
-    decay : weight decay of the matrices
-    seed : of the batches
-    report : function (step, loss, accuracy), such as `progress.Progress`
-
-    Returns
-    -------
-    the model
-    """
-    optimizer = adamw(model, rate, decay, beta2=0.99)
-    schedule = one_cycle(optimizer, rate, steps, warmup)
-    with one_blas_thread():
-        train(model, task.batches(seed, size), loss_of, optimizer, schedule, steps=steps,
-              report=report)  # fmt: skip
-    return model
+def fit(model, task, *, steps=6000, size=32, rate=2.5e-3, warmup=0.1, decay=0.05, **options):
+    """Train on `data.Pixels` by `training.fit`, which has more options; returns the model."""
+    return trained(model, task, loss_of, steps=steps, size=size, rate=rate, warmup=warmup,
+                   decay=decay, **options)  # fmt: skip
 
 
 @no_grad()

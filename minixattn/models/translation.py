@@ -20,8 +20,7 @@ from ..data.padding import padded
 from ..data.task import share_by_chance, share_on_alignment
 from ..engine import no_grad
 from ..nn.functional import cross_entropy
-from ..threads import one_blas_thread
-from ..training import adamw, one_cycle, train
+from ..training import fit as trained
 from .decoding import beam, greedy
 
 IGNORED = -100  # the class that the loss passes over: what is written after the end
@@ -51,25 +50,10 @@ def loss_of(model, batch):
     return loss, right.all(1).float().mean().item()
 
 
-def fit(model, task, *, steps=2500, size=64, rate=3e-3, warmup=0.15, decay=0.01, seed=0,
-        report=None):  # fmt: skip
-    """Train on batches of a task: AdamW, the rate up and down again in one cycle.
-
-    Parameters
-    ----------
-    model : Transformer
-    task : such as `data.Dates("train")`, whose batches are `Pairs`
-    steps, size : how many batches, and B
-    rate : the greatest learning rate, reached after the share `warmup` of the steps
-    decay : weight decay of the matrices
-    seed : of the batches
-    report : function (step, loss, share of exact texts), such as `progress.Progress`
-    """
-    optimizer = adamw(model, rate, decay, beta2=0.99)
-    schedule = one_cycle(optimizer, rate, steps, warmup)
-    with one_blas_thread():
-        train(model, task.batches(seed, size), loss_of, optimizer, schedule, steps=steps,
-              report=report)  # fmt: skip
+def fit(model, task, *, steps=2500, size=64, rate=3e-3, warmup=0.15, decay=0.01, **options):
+    """Train on pairs of texts by `training.fit`, which has more options; returns the model."""
+    return trained(model, task, loss_of, steps=steps, size=size, rate=rate, warmup=warmup,
+                   decay=decay, **options)  # fmt: skip
 
 
 def evaluate(model, task, size=2000, seed=0):
