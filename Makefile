@@ -69,12 +69,12 @@ slides: $(VENV)/.with-docs    ## make a deck of each lesson, which opens without
 	$(VENV)/bin/python tutorials/sites/make_slides.py
 
 lite: $(VENV)/.with-build $(VENV_LITE)/.with-lite    ## make a site that runs the lessons in a browser
-	rm -rf build/wheel
+	rm -rf build/wheel build/lib build/bdist.*
 	$(VENV)/bin/python -m build --quiet --wheel --outdir build/wheel
 	$(VENV_LITE)/bin/python tutorials/sites/make_lite.py build/wheel/*.whl
 
 dist: $(VENV)/.with-build    ## build the wheel and the source archive into dist/
-	rm -rf dist
+	rm -rf dist build/lib build/bdist.*
 	$(VENV)/bin/python -m build --quiet
 	$(VENV)/bin/twine check --strict dist/*
 

@@ -80,7 +80,7 @@ def test_what_a_student_answers_is_not_what_others_see(capsys):
 
 
 def test_a_number_in_place_of_a_function_is_told_so(capsys):
-    assert "A int arrived, expected a function or class" in said(3, capsys)
+    assert "Expected a function or class, got int" in said(3, capsys)
 
 
 def test_an_unknown_exercise_lists_the_likeliest():
@@ -114,3 +114,38 @@ def test_a_list_of_numbers_is_one_array(capsys):
     rows = said(lambda Q, K: right(Q, K).tolist(), capsys)
     assert rows == "✓ attention.scores: right.\n"
     assert "has shape (0,), expected (4,)" in said(lambda *a: [], capsys, "decoding.greedy")
+
+
+def test_an_answer_for_tensors_is_right_too(capsys):
+    scores = lambda Q, K: Q @ K.transpose(-2, -1) / K.shape[-1] ** 0.5  # noqa: E731
+    assert said(scores, capsys) == "✓ attention.scores: right.\n"
+    product = lambda g, A, B: (g @ B.transpose(-2, -1), A.transpose(-2, -1) @ g)  # noqa: E731
+    assert said(product, capsys, "autodiff.matmul") == "✓ autodiff.matmul: right.\n"
+    softmax = lambda s: s.softmax(dim=-1)  # noqa: E731
+    assert said(softmax, capsys, "attention.weights") == "✓ attention.weights: right.\n"
+    assert "The scale is missing." in said(lambda Q, K: Q @ K.unsqueeze(0)[0].mT, capsys)
+
+
+def test_an_error_comes_with_what_the_answer_was_called_with(capsys):
+    text = said(lambda Q, K: Q @ K, capsys)
+    assert "It was called with an array (3, 5), an array (3, 5)." in text
+    assert "K.swapaxes(-1, -2) is what K.transpose(-1, -2) is for tensors" in text
+
+
+def test_a_line_of_the_student_is_found_in_a_folder_that_is_called_as_the_package(
+    capsys, tmp_path
+):
+    path = tmp_path / "minixattn-work" / "mine.py"
+    path.parent.mkdir()
+    path.write_text("def mine(Q, K):\n    return Q @ K.oops\n")
+    space = {}
+    exec(compile(path.read_text(), str(path), "exec"), space)
+    assert "line 2: return Q @ K.oops" in said(space["mine"], capsys)
+
+
+def test_what_is_no_array_is_called_by_its_type(capsys):
+    text = said(lambda Q, K: {"scores": Q}, capsys)
+    assert "The result is a dict, expected an array of shape (3, 3)." in text
+    assert "is a str, expected" in said(lambda Q, K: "scores", capsys)
+    text = said(lambda Q, K, V, dO: Q, capsys, "autodiff.attention")
+    assert "1 result arrived, expected 3." in text

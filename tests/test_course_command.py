@@ -21,9 +21,9 @@ def export(build, out, *more):
 
 def test_students_get_all_lessons(tmp_path, capsys):
     assert export("students", tmp_path / "out") == 0
-    assert "13 files for students" in capsys.readouterr().out
+    assert "14 files for students" in capsys.readouterr().out
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert len(names) == 13 and names[5] == "05_masks.ipynb"
+    assert len(names) == 14 and names[5] == "05_masks.ipynb" and names[-1] == "glossary.md"
     notebook = nbformat.read(tmp_path / "out" / names[5], as_version=4)
     nbformat.validate(notebook)
     assert "...  # your code" in "".join(cell.source for cell in notebook.cells)
@@ -46,7 +46,8 @@ def test_nbgrader_gets_a_course_folder(tmp_path):
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {
         "nbgrader_config.py", "source/02_text_looks_at_image/02_text_looks_at_image.ipynb",
-        "source/05_masks/05_masks.ipynb",
+        "source/02_text_looks_at_image/glossary.md", "source/05_masks/05_masks.ipynb",
+        "source/05_masks/glossary.md",
     }  # fmt: skip
 
 

@@ -33,6 +33,7 @@ def kept(monkeypatch, tmp_path):
     ((2, 4), [(2, 4), [2, 4], (2.0, 4), np.array([2, 4]), mx.ones(2, 4).shape]),
     (True, [True, np.bool_(True)]),
     (("b", "c"), [["B", "c "]]),
+    ("b", ["B", "(b)", "b:", "b)", "b: Its true gradient is zero, so it passes."]),
 ])  # fmt: skip
 def test_all_that_means_the_same_is_right(kept, answer, same):
     kept(answer)
@@ -55,7 +56,7 @@ def test_a_wrong_answer_that_people_give_gets_its_sentence(kept):
     assert judge("99.it", (4, 2)).said == "Rows are queries."
     assert judge("99.it", (5, 2)).said == ""
     assert judge("99.it", 8).said == "Expected: 2 answers; got a number."
-    assert "A set is no answer here" in judge("99.it", {2, 4}).said
+    assert "set is no kind of answer here" in judge("99.it", {2, 4}).said
 
 
 def test_no_answer_yet_is_open(kept):

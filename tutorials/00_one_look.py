@@ -99,8 +99,9 @@ draw(page, said, said.weights[block][head])
 # ## Two looks
 #
 # "What is left of the 7" cannot be answered with one look: first the 7 has to be found, then the
-# patch beside it. Some heads look at patch 5, where the 7 is, some at patch 4, left of it. The head
-# that looks at patch 4 most:
+# patch beside it. One head of the first block looks at patch 5, where the 7 is, with nearly every
+# word. This is the head that looks at patch 4, left of it, most. It is *left* that looks there; other
+# words of the same head look elsewhere:
 
 # %%
 said = models.answer(vqa.model, words, page, "what is left of the 7?")
@@ -132,7 +133,9 @@ for kind in ("place", "where", "count", "neighbour"):
 # ## The picture
 #
 # All 8 heads of the first block, for "where is the 7". Rows are words, columns are patches, named by
-# the digits in them. Some heads find the 7; others look at all patches about alike.
+# the digits in them. Head 5 finds the 7 with every word. Others look at other digits, or at many patches
+# about alike: what they bring home is nearly a mean. Above each head stands its
+# [entropy](glossary.md#entropy), which says how widely its looks are spread.
 
 # %%
 said = models.answer(vqa.model, words, page, "where is the 7?")
@@ -157,6 +160,9 @@ plt.show()
 
 # %% exercise="shape"
 ### BEGIN SOLUTION
+# wrong: (5, 16): That is one head; there are four.
+# wrong: (5, 16, 4): The heads come first: each has a matrix of its own.
+# wrong: (1, 4, 5, 16): Right but for the batch: one page is asked about.
 # wrong: (4, 16, 5): Words are the rows, patches the columns.
 shape = (4, 5, 16)
 ### END SOLUTION
@@ -183,10 +189,10 @@ check("00.count", true_count)
 # the number of the page.
 
 # %% exercise="unsure"
-### BEGIN SOLUTION
 question = "what is at the center"
-sure = [models.answer(vqa.model, words, page, question).probability for page in batch.pages]
-least_sure = int(np.argmin(sure))
+### BEGIN SOLUTION
+least_sure = int(np.argmin([models.answer(vqa.model, words, page, question).probability
+                            for page in batch.pages]))
 ### END SOLUTION
 
 # %% check="00.unsure" points=2
@@ -202,6 +208,8 @@ check("00.unsure", least_sure)
 
 # %% exercise="pooling"
 ### BEGIN SOLUTION
+# wrong: "b": Both models have the weights that they have. What does a mean keep, and what does it lose?
+# wrong: "c": Both were trained on the same questions. What does a mean keep, and what does it lose?
 pooling_counts = "a"
 ### END SOLUTION
 

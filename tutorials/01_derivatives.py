@@ -38,7 +38,7 @@ L = s * s
 print(p, s, L)
 
 # %% [markdown]
-# **Predict:** if $a$ grows by 0.001, by how much does $L$ grow?
+# **Predict:** if $a$ grows by 0.001, does $L$ grow or fall, and by how much?
 #
 # The chain rule goes from the back. Each line multiplies what came in from above by the derivative
 # of one small step:
@@ -56,7 +56,7 @@ dL_db = dL_dp * a
 print(dL_da, dL_db, dL_dc)
 
 # %% [markdown]
-# Move $a$ a little, and look:
+# So $L$ falls by 24 times as much as $a$ grows: by 0.024. Move $a$ a little, and look:
 
 # %%
 h = 1e-6
@@ -109,13 +109,15 @@ S = A * B + C
 print(A.grad, B.grad, C.grad)
 
 # %% [markdown]
-# `S * S` uses $S$ twice, so $S$ gets its gradient from two sides: `+=`, not `=`. **Predict:** what
-# would come out with `=`? Exercise 3 asks.
+# `S * S` uses $S$ twice, so $S$ gets its gradient from two sides: `+=`, not `=`. With `=` one side
+# would overwrite the other, and all three gradients come out half as large.
 #
 # ## Now ours
 #
 # A [tensor](glossary.md#tensor) is such a value with an array in it. An operation stands beside its
-# derivative; `g` is what comes in from above. This is one of them:
+# derivative. `g` is what comes in from above, `y` the output; an underscore, as in `_x`, marks what
+# the derivative does not need. (`unary` makes an operation of the two, `floating` makes whole numbers
+# floats.) This is one of them:
 
 # %%
 show(elementwise.tanh)
@@ -157,6 +159,7 @@ print(row.grad)
 # $$\frac{\partial L}{\partial x_i} \approx \frac{L(x + h e_i) - L(x - h e_i)}{2 h}$$
 
 # %%
+mx.manual_seed(0)
 x = mx.randn(3, 4, dtype=mx.float64, requires_grad=True)
 print(mx.autograd.gradcheck(lambda x: mx.tanh(x) * x, (x,)))
 
@@ -190,7 +193,8 @@ print(x.grad)
 # %% [markdown]
 # ## The picture: descending
 #
-# Follow the gradient downhill, and a curve fits points it was never told about.
+# Follow the gradient downhill, step by step, and a curve comes to fit the points. (`Adam` is an
+# [optimizer](glossary.md#optimizer): it says how long each step is.)
 
 # %%
 rng = np.random.default_rng(0)
@@ -228,6 +232,7 @@ plt.show()
 
 # %% exercise="by-hand"
 ### BEGIN SOLUTION
+# wrong: 18: That is L itself.
 # wrong: 6: x is used twice; this is one use only.
 # wrong: 9: That is the derivative with respect to y.
 dL_dx = 12
@@ -238,7 +243,8 @@ check("01.by_hand", dL_dx)
 
 # %% [markdown]
 # ### Exercise 2 · compute · 3 minutes · easy
-# The derivative of a product: `g` comes in, one gradient for each input goes out.
+# The derivative of a product: `g` comes in, one gradient for each input goes out. (In all lessons a
+# function of yours may work on NumPy's arrays or on tensors; `check` tries both.)
 
 # %% exercise="mul"
 def mul(g, x, y):
@@ -321,6 +327,8 @@ check("autodiff.matmul", matmul)
 
 # %% exercise="bad-test"
 ### BEGIN SOLUTION
+# wrong: "a": True, but too small to matter here. What does a row of softmax sum to, whatever x is?
+# wrong: "c": It is smooth everywhere. What does a row of softmax sum to, whatever x is?
 bad_test = "b"
 ### END SOLUTION
 

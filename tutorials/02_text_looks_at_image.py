@@ -138,7 +138,9 @@ plt.show()
 # %% [markdown]
 # ## The same in the package
 #
-# The whole of it, with every step kept, is `F.attention_steps`. This is its source:
+# The whole of it, with every step kept, is `F.attention_steps`. This is its source. (`widened`,
+# `shared_heads` and `softcap` are for half precision, for heads that share keys, and for models that
+# bound their scores; as called here they do nothing.)
 
 # %%
 show(F.attention_steps)
@@ -235,11 +237,14 @@ plt.show()
 # ## Exercises
 #
 # ### Exercise 1 · predict · 2 minutes · easy
-# A sentence of 7 words looks at an image of 16 patches. Heads are 8 wide, values 5. What is the shape
-# of the weights, and of the output?
+# A sentence of 7 words looks at an image of 16 patches with one head, and without a batch. Keys are 8
+# wide, values 5. What is the shape of the weights, and of the output?
 
 # %% exercise="shapes"
 ### BEGIN SOLUTION
+# wrong: ((7, 16), (7, 8)): The output is made of values. How wide are these?
+# wrong: ((16, 7), (7, 5)): Rows of the weights belong to queries: one for each word.
+# wrong: ((7, 16), (16, 5)): Each query gets one row of the output.
 # wrong: ((16, 7), (16, 5)): Rows belong to queries: one for each word.
 weights_shape = (7, 16)
 output_shape = (7, 5)
@@ -279,8 +284,8 @@ check("attention.weights", my_weights)
 
 # %% [markdown]
 # ### Exercise 4 · compute · 10 minutes · medium
-# Cross-attention with its projections: $x$ asks, $c$ is asked. The matrices are laid out as in
-# `nn.Linear`: (out, in).
+# Cross-attention with its projections, without a batch: $x$ $(L, D)$ asks, $c$ $(S, D_c)$ is asked.
+# The matrices are laid out as in `nn.Linear`: (out, in).
 
 # %% exercise="cross"
 def my_cross(x, c, W_Q, W_K, W_V):
@@ -295,7 +300,7 @@ check("attention.cross", my_cross)
 
 # %% [markdown]
 # ### Exercise 5 · compute · 15 minutes · hard
-# The way back, in one function: from `dO` to `(dQ, dK, dV)`.
+# The way back, in one function and without a batch: from `dO` to `(dQ, dK, dV)`.
 
 # %% exercise="backward"
 def my_backward(dO, Q, K, V):
@@ -321,6 +326,7 @@ check("autodiff.attention", my_backward)
 
 # %% exercise="moved"
 ### BEGIN SOLUTION
+# wrong: "c": Try it with one query: by how much does each of its scores change?
 # wrong: "d": The change q · u depends on the query, but not on the key.
 # wrong: "a": q · u is added to all scores of a row, whichever key it is.
 moved_keys = "b"

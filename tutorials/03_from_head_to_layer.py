@@ -116,7 +116,8 @@ print(output.allclose(by_hand, atol=1e-6), weights.allclose(A, atol=1e-6))
 print(layer)
 
 # %% [markdown]
-# Widths that do not fit are named:
+# (`norm_Q` and `norm_K` are places for a norm of queries and keys, which some models have; an
+# `Identity` does nothing.) Widths that do not fit are named:
 
 # %%
 refusal(lambda: layer(x, mx.randn(1, 5, 8)))
@@ -143,6 +144,14 @@ a, b = mx.randn(1, 3, 8), mx.randn(1, 5, 8)
 mine = ours(a, b)[0]
 same = theirs(a, b, b)[0]
 print("largest difference", (mine - same).abs().max().item())
+
+# %% [markdown]
+# A state dict is names and arrays, so PyTorch's own comes in by name too, whether PyTorch is there or
+# not. It does not tell the number of heads, nor where the batch stands:
+
+# %%
+brought = interop.from_torch(theirs.state_dict(), num_heads=2, batch_first=True)
+print("largest difference", (brought(a, b, b)[0] - mine).abs().max().item())
 
 # %% [markdown]
 # And PyTorch itself, where it is installed:
@@ -212,6 +221,9 @@ plt.show()
 
 # %% exercise="shapes"
 ### BEGIN SOLUTION
+# wrong: ((512, 512), (768, 768)): The keys are compared with the queries, so they must be as wide.
+# wrong: ((512, 768), (512, 768)): The queries come from the stream that is 512 wide.
+# wrong: ((512, 512), (64, 768)): That would be one head; the weight makes the keys of all.
 # wrong: ((512, 512), (768, 512)): nn.Linear's weight is (out, in).
 W_Q_shape = (512, 512)
 W_K_shape = (512, 768)
@@ -252,7 +264,7 @@ check("attention.merge_heads", merge)
 
 # %% [markdown]
 # ### Exercise 4 · compute · 10 minutes · medium
-# The whole layer without biases. What is the scale, √E or √d_k?
+# The whole layer without biases, for several heads.
 
 # %% exercise="multihead"
 def multihead(x, c, W_Q, W_K, W_V, W_O, h):
@@ -294,6 +306,7 @@ check("attention.average_weights", average_weights)
 
 # %% exercise="cost"
 ### BEGIN SOLUTION
+# wrong: "c": Each head is an eighth as wide. How many heads are there?
 # wrong: "a": There are eight matrices of scores, but each number of them takes an eighth.
 cost_of_heads = "b"
 ### END SOLUTION

@@ -193,6 +193,7 @@ check("04.routes", running)
 
 # %% exercise="diffusion"
 ### BEGIN SOLUTION
+# wrong: "c": The schedule says how much noise there is; it is no sequence that could ask.
 # wrong: "a": Then one row would come out for each word. What does the U-Net need?
 who_asks = "b"
 ### END SOLUTION
@@ -255,6 +256,8 @@ check("blocks.film", my_film)
 
 # %% exercise="tanh"
 ### BEGIN SOLUTION
+# wrong: "a": Large scores make a sharp softmax, not a blind one. Write the score as two terms.
+# wrong: "c": Write the score as a sum of two terms: which of them depends on the key?
 without_tanh = "b"
 ### END SOLUTION
 

@@ -168,6 +168,9 @@ refusal(lambda: F.scaled_dot_product_attention(Q, K, V, mx.ones(2, 4).bool()))
 
 # %% exercise="predict"
 ### BEGIN SOLUTION
+# wrong: (0.25, 0.5): Forbidden keys get no weight: between how many is 1 shared out?
+# wrong: (0.5, 0.5): A score of 0 is not forbidden: e⁰ = 1.
+# wrong: (0.25, 0.25): Forbidden keys get no weight: between how many is 1 shared out?
 first_weight = 0.5
 set_to_zero = 0.25
 ### END SOLUTION
@@ -246,6 +249,8 @@ check("masks.apply", my_masked)
 
 # %% exercise="polarity"
 ### BEGIN SOLUTION
+# wrong: "a": A bool mask is taken too. Which keys does this one hide?
+# wrong: "c": (batch, length) is what it should be. Which keys does it hide?
 colleague = "b"
 ### END SOLUTION
 

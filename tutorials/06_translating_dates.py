@@ -185,6 +185,7 @@ refusal(lambda: models.translate(dates.model, dates.vocabularies, "7th of May ½
 
 # %% exercise="shape"
 ### BEGIN SOLUTION
+# wrong: (11, 20): That is one head; there are four.
 # wrong: (4, 20, 11): The decoder asks: a row for each character written.
 shape = (4, 11, 20)
 ### END SOLUTION
@@ -252,6 +253,8 @@ check("06.best_head", best_head)
 
 # %% exercise="why-causal"
 ### BEGIN SOLUTION
+# wrong: "b": Its length does not matter. What is known already when a character is written?
+# wrong: "c": Padding and future are two things. What is known already when a character is written?
 why_causal = "a"
 ### END SOLUTION
 

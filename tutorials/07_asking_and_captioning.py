@@ -209,6 +209,8 @@ print(f"loss {np.mean(losses[:5]):.2f} → {np.mean(losses[-5:]):.2f}")
 
 # %% exercise="shape"
 ### BEGIN SOLUTION
+# wrong: (11, 16): That is one head; there are four.
+# wrong: (4, 11, 4): 4 × 4 patches: how many are there?
 # wrong: (4, 16, 11): Words are the rows.
 shape = (4, 11, 16)
 ### END SOLUTION
@@ -262,6 +264,8 @@ check("attribution.rollout", rollout)
 
 # %% exercise="unused"
 ### BEGIN SOLUTION
+# wrong: "a": They are right. What happens to a value after it has been mixed in?
+# wrong: "c": It does, but the answer stays the same. What happens to a value after it has been mixed in?
 unused = "b"
 ### END SOLUTION
 

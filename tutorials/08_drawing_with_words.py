@@ -231,6 +231,8 @@ check("diffusion.guided", guided)
 
 # %% exercise="shape"
 ### BEGIN SOLUTION
+# wrong: (8, 64, 77): 64 × 64 places ask: how many rows is that?
+# wrong: (4096, 77): That is one head; there are eight.
 # wrong: (8, 77, 4096): The places ask: a row for each of them.
 shape = (8, 4096, 77)
 ### END SOLUTION
@@ -248,6 +250,8 @@ check("08.shape", shape)
 
 # %% exercise="dropped"
 ### BEGIN SOLUTION
+# wrong: "a": A step costs the same. What is guidance the difference of?
+# wrong: "c": It still sees them in nine of ten steps. What is guidance the difference of?
 dropped_words = "b"
 ### END SOLUTION
 

@@ -188,6 +188,7 @@ print(f"loss {np.mean(losses[:5]):.2f} → {np.mean(losses[-5:]):.2f}")
 
 # %% exercise="scores"
 ### BEGIN SOLUTION
+# wrong: (2500000000, 12800000): The first is the reading, the second the self-attention.
 scores_latents = 50_000 * 256
 scores_full = 50_000**2
 ### END SOLUTION
@@ -205,6 +206,7 @@ check("09.scores", (scores_latents, scores_full))
 
 # %% exercise="learned"
 ### BEGIN SOLUTION
+# wrong: "c": Where do the latents come from before anything was read?
 # wrong: "b": After reading, the latents hold what they found.
 learned_queries = "a"
 ### END SOLUTION
@@ -239,6 +241,8 @@ check("09.hidden", share_right)
 
 # %% exercise="order"
 ### BEGIN SOLUTION
+# wrong: "a": Each pixel brings its place along, so nobody needs the order.
+# wrong: "c": The latents ask; the pixels are asked.
 other_order = "b"
 ### END SOLUTION
 

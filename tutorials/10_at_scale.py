@@ -210,6 +210,10 @@ plt.show()
 
 # %% exercise="mib"
 ### BEGIN SOLUTION
+# wrong: 64: That is one head; there are eight.
+# wrong: 1024: A float32 has four bytes.
+# wrong: 128: A float32 has four bytes.
+# wrong: 536.870912: That is in millions of bytes; a MiB has 2²⁰.
 mib = 8 * 2048 * 8192 * 4 / 2**20
 ### END SOLUTION
 
@@ -279,6 +283,8 @@ check("scale.grouped", grouped)
 
 # %% exercise="again"
 ### BEGIN SOLUTION
+# wrong: "a": Queries and keys are the same as before. What does keeping the scores cost?
+# wrong: "c": It needs the very same ones. What does keeping them cost?
 scores_again = "b"
 ### END SOLUTION
 

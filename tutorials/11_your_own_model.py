@@ -194,6 +194,7 @@ plt.show()
 
 # %% exercise="layers"
 ### BEGIN SOLUTION
+# wrong: 3: The feed-forward network is not among them: it has no weights to show.
 # wrong: 1: The decoder's self-attention is attention too.
 layers_seen = 2
 ### END SOLUTION
@@ -237,6 +238,8 @@ check("11.convention", convention)
 
 # %% exercise="tolerance"
 ### BEGIN SOLUTION
+# wrong: "b": It holds numbers down to 10⁻³⁸. Is (a + b) + c the same as a + (b + c)?
+# wrong: "c": It gives the same each time. Is (a + b) + c the same as a + (b + c)?
 why_tolerance = "a"
 ### END SOLUTION
 

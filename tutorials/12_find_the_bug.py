@@ -339,6 +339,8 @@ check("autodiff.softmax", softmax_backward)
 
 # %% exercise="lengths"
 ### BEGIN SOLUTION
+# wrong: "b": The mistake is in shapes, which are the same on every device.
+# wrong: "c": With one head the shape would be wrong all the same. When are two lengths exchanged unnoticed?
 all_tests_passed = "a"
 ### END SOLUTION
 
@@ -352,6 +354,7 @@ check("12.lengths", all_tests_passed)
 
 # %% exercise="factor"
 ### BEGIN SOLUTION
+# wrong: 0.04419417382: That is the scale itself, not what its absence does.
 # wrong: 512: That is the factor of the variance.
 factor = 512**0.5
 ### END SOLUTION

@@ -3,22 +3,26 @@
     check("attention.scores", scores)         # prints: right, not answered yet, or what is wrong
     grade("attention.scores", scores)         # raises AssertionError unless it is right
 
-An answer that is a function is tried on cases drawn from fixed seeds. Where it gives other numbers
-than the reference, it is compared with the mistakes that people make (`exercises/`): one that gives
-the same numbers on every case is named. An answer that is a number or a word is compared with a
-sealed one (`sealing.py`).
+An answer that is a function is tried on cases drawn from fixed seeds: with NumPy's arrays, and with
+tensors if it does not take those. Where it gives other numbers than the reference, it is compared
+with the mistakes that people make (`exercises/`): one that gives the same numbers on every case is
+named. An answer that is a number or a word is compared with a sealed one (`sealing.py`).
 """
 
 import copy
 import difflib
 import traceback
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from ..creation import tensor as as_tensor
+from .exercise import call
 from .exercises import EXERCISES
 from .sealing import is_sealed, judged, sealed_names
 
+PACKAGE = Path(__file__).parents[1]
 SEED = 0
 RTOL, ATOL = 1e-4, 1e-5  # an answer may compute in float32
 RIGHT, OPEN, WRONG = "right", "not answered yet", "wrong"
@@ -35,6 +39,7 @@ class Failed(NamedTuple):
     """An answer's exception on one case."""
 
     error: Exception
+    case: tuple
 
 
 def check(name, answer):
@@ -80,7 +85,7 @@ def judge(name, answer, seed=SEED):
         return Verdict(*judged(name, answer))
     exercise = EXERCISES[name]
     if not callable(answer):
-        return Verdict(WRONG, f"A {type(answer).__name__} arrived, expected a function or class:\n"
+        return Verdict(WRONG, f"Expected a function or class, got {type(answer).__name__}:\n"
                               f"{exercise.asked}")  # fmt: skip
     return marked(exercise, answer, seed)
 
@@ -93,14 +98,14 @@ def parts_of(answer):
 def marked(exercise, answer, seed):
     """The `Verdict` on a function: tried on every case, and compared."""
     cases = exercise.cases(np.random.default_rng(seed))
-    found, changed = tried(exercise, answer, cases), changes_inputs(exercise, answer, cases)
+    found, changed = taken(exercise, answer, cases), changes_inputs(exercise, answer, cases)
     if all(is_open(result) for result in found):
         return Verdict(OPEN)
     expected = tried(exercise, exercise.right, cases)
     if not changed and all(map(same, found, expected)):
         return Verdict(RIGHT)
-    thrown = next((result.error for result in found if isinstance(result, Failed)), None)
-    lines = [] if thrown is None else [of_the_student(thrown)]
+    thrown = next((result for result in found if isinstance(result, Failed)), None)
+    lines = [] if thrown is None else [of_the_student(thrown.error), called_with(thrown, exercise)]
     mistake = fitting(exercise, found, cases)
     if mistake is not None:
         lines += [mistake.name, mistake.hint]
@@ -109,7 +114,7 @@ def marked(exercise, answer, seed):
     elif thrown is None:
         lines += [difference(found, expected)]
     lines += [f"Asked for: {exercise.asked}"] if mistake is None else []
-    return Verdict(WRONG, "\n".join(lines))
+    return Verdict(WRONG, "\n".join(line for line in lines if line))
 
 
 def fitting(exercise, found, cases):
@@ -123,6 +128,18 @@ def fitting(exercise, found, cases):
 # Trying ------------------------------------------------------------------------------------------
 
 
+def taken(exercise, answer, cases):
+    """What an answer gives for arrays; for tensors, if it takes those and no arrays."""
+    found = tried(exercise, answer, cases)
+    if any(isinstance(result, Failed) for result in found):
+        tensors = [tuple(as_tensor(x) if isinstance(x, np.ndarray) else x for x in case)
+                   for case in cases]  # fmt: skip
+        again = tried(exercise, answer, tensors)
+        if not any(isinstance(result, Failed) for result in again):
+            return again
+    return found
+
+
 def tried(exercise, answer, cases):
     """What an answer gives on each case, as tuples of arrays; `Failed` where it raises."""
     found = []
@@ -131,7 +148,7 @@ def tried(exercise, answer, cases):
             with np.errstate(all="ignore"):
                 found.append(as_arrays(exercise.run(answer, copied(case))))
         except Exception as error:  # whatever a student's code does
-            found.append(Failed(error))
+            found.append(Failed(error, case))
     return found
 
 
@@ -201,23 +218,42 @@ def alike(a, b):
 def of_the_student(error):
     """An exception as its author would see it: the line, the kind and the message."""
     own = [frame for frame in traceback.extract_tb(error.__traceback__)
-           if "minixattn" not in frame.filename]  # fmt: skip
+           if PACKAGE not in Path(frame.filename).parents]  # fmt: skip
     line = f"line {own[-1].lineno}: {own[-1].line}\n" if own and own[-1].line else ""
     return f"Your code raised an error.\n{line}{type(error).__name__}: {error}"
+
+
+def called_with(failed, exercise):
+    """What the answer had been given, for who wants to try it."""
+    if exercise.run is not call or not any(isinstance(x, np.ndarray) for x in failed.case):
+        return ""
+    given = [f"an array {x.shape}" if isinstance(x, np.ndarray) else f"{x!r:.40}"
+             for x in failed.case]  # fmt: skip
+    return (
+        f"It was called with {', '.join(given)}.\n"
+        f"Arrays are NumPy's: K.swapaxes(-1, -2) is what K.transpose(-1, -2) is for tensors."
+    )
 
 
 def difference(found, expected):
     """How the first wrong result differs."""
     a, b = next(pair for pair in zip(found, expected) if not same(*pair))
     if len(a) != len(b):
-        return f"{len(a)} results arrived, expected {len(b)}."
+        return f"{count(len(a), 'result')} arrived, expected {len(b)}."
     i = next(i for i, pair in enumerate(zip(a, b)) if not alike(*pair))
     which = f"Result {i + 1} of {len(a)}" if len(a) > 1 else "The result"
     return f"{which} {between(a[i], b[i])}"
 
 
+def count(n, what):
+    """1 result, 2 results."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 def between(a, b):
     """What is between an array that arrived and the one that was expected."""
+    if a is not None and a.dtype.kind not in "biuf" and a.shape == ():
+        return f"is a {type(a.item()).__name__}, expected an array of shape {b.shape}."
     if a is None or a.shape != b.shape:
         return "is missing." if a is None else f"has shape {a.shape}, expected {b.shape}."
     if a.dtype.kind not in "biuf" or (a.dtype != b.dtype and "b" in a.dtype.kind + b.dtype.kind):

@@ -8,22 +8,27 @@ import sys
 from pathlib import Path
 
 from ..errors import missing_extra
+from .checking import count
 from .source import for_nbgrader, for_students, sources, with_solutions
 
 BUILDS = {"students": for_students, "solutions": with_solutions, "nbgrader": for_nbgrader}
 CONFIG = """\
 from pathlib import Path
 
-from minixattn.course.grading import tests_last
+from minixattn.course.grading import one_of_each, tests_after_answers
 from nbgrader.converters.autograde import Autograde
 
 c = get_config()  # noqa: F821
+c.Autograde.sanitize_preprocessors = [
+    one_of_each,
+    *Autograde.sanitize_preprocessors.default(),
+]
 c.Autograde.autograde_preprocessors = [
-    tests_last(Path(__file__).parent / "source"),
+    tests_after_answers(Path(__file__).parent / "source"),
     *Autograde.autograde_preprocessors.default(),
 ]
 c.CourseDirectory.course_id = "minixattn"
-c.ClearSolutions.code_stub = {"python": "...  # your code"}
+c.ClearSolutions.code_stub = {"python": "pass  # your code"}
 c.ExecutePreprocessor.timeout = 300
 """
 
@@ -55,19 +60,27 @@ def run_export(given):
         name = f"{source.stem}.ipynb"
         path = out / "source" / source.stem / name if given.build == "nbgrader" else out / name
         written[path] = nbformat.writes(BUILDS[given.build](source))
+        glossary = source.with_name("glossary.md")
+        if glossary.is_file():
+            written[path.with_name(glossary.name)] = glossary.read_text(encoding="utf-8")
     if given.build == "nbgrader":
         written[out / "nbgrader_config.py"] = CONFIG
     there = [path for path in written if path.exists()]
     if there and not given.force:
         raise FileExistsError(
-            f"{there[0]} is there already, and {len(there) - 1} more: choose another --out, or "
-            f"write over what is there with --force."
+            f"{there[0]} is there already{more(len(there) - 1)}: choose another --out, or write "
+            f"over what is there with --force."
         )
     for path, text in written.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n" * (not text.endswith("\n")), encoding="utf-8")
-    print(f"{len(written)} files for {given.build} in {out}")
+    print(f"{count(len(written), 'file')} for {given.build} in {out}")
     return 0
+
+
+def more(n):
+    """", and 2 more"."""
+    return f", and {n} more" if n else ""
 
 
 # For oneself -------------------------------------------------------------------------------------
@@ -95,7 +108,7 @@ def run_tutorials(given):
     for path in lessons:
         if path.name not in kept:
             shutil.copyfile(path, out / path.name)
-    print(f"{len(lessons) - len(kept)} files copied to {out}")
+    print(f"{count(len(lessons) - len(kept), 'file')} copied to {out}")
     if kept:
         print(f"Left as they were: {', '.join(kept)}")
     if given.copy_only:

@@ -3,11 +3,26 @@
 from pathlib import Path
 
 
-def tests_last(source):
+def one_of_each(notebook, resources):
+    """A step before nbgrader's own that lets cells be copied: the last copy is the answer.
+
+    nbgrader takes a submission with two cells of one name for a notebook of an old version.
+    """
+    seen = set()
+    for cell in reversed(notebook.cells):
+        if grade_id(cell) in seen:
+            del cell.metadata["nbgrader"]
+        elif grade_id(cell):
+            seen.add(grade_id(cell))
+    return notebook, resources
+
+
+def tests_after_answers(source):
     """A step for nbgrader's autograde that makes marks independent of what a student rearranged.
 
-    Cells that mark answers are moved to the end, in their order, and those that were deleted are
-    put back: so an answer may stand anywhere, and counts if it is right.
+    A cell that marks an answer stays where it is below the answer. One that came to stand above is
+    moved to the end, and one that was deleted is put back there: so an answer may stand anywhere,
+    and what is marked is what the student saw marked.
 
     Parameters
     ----------
@@ -23,9 +38,14 @@ def tests_last(source):
 
         name = resources["metadata"]["name"]
         whole = nbformat.read(Path(source) / name / f"{name}.ipynb", as_version=4)
-        there = {grade_id(cell) for cell in notebook.cells}
-        gone = [cell for cell in whole.cells if marks(cell) and grade_id(cell) not in there]
-        notebook.cells = sorted([*notebook.cells, *gone], key=marks)
+        place = {grade_id(cell): i for i, cell in enumerate(notebook.cells)}
+
+        def at_the_end(cell):
+            answer = grade_id(cell).removesuffix("-test")
+            return marks(cell) and place.get(answer, -1) > place[grade_id(cell)]
+
+        gone = [cell for cell in whole.cells if marks(cell) and grade_id(cell) not in place]
+        notebook.cells = [*sorted(notebook.cells, key=at_the_end), *gone]
         return notebook, resources
 
     return move
@@ -37,5 +57,5 @@ def marks(cell):
 
 
 def grade_id(cell):
-    """What nbgrader calls the cell."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
+    """What nbgrader calls the cell; "" for one that it does not know."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")

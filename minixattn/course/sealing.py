@@ -12,6 +12,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import numpy as np
 SEALED = Path(__file__).parent / "sealed"
 ROUNDS = 40_000  # of hashing, some hundredths of a second
 DIGITS = 3
+LETTER = re.compile(r"\(?([a-e])(?:[):.].*)?")  # "a", "(a)", "a: what stands there"
 
 
 def lesson_of(name):
@@ -93,13 +95,15 @@ def plain(answer, nudge=0.0):
         return rounded(float(answer), nudge)
     if isinstance(answer, str):
         text = " ".join(answer.lower().split())
+        letter = LETTER.fullmatch(text)
+        text = letter[1] if letter else text
         try:
             return rounded(float(text), nudge)
         except ValueError:
             return text
     if isinstance(answer, (tuple, list)):
         return f"({', '.join(plain(part, nudge) for part in answer)})"
-    raise TypeError(f"A {type(answer).__name__} is no answer here.")
+    raise TypeError(f"{type(answer).__name__} is no kind of answer here.")
 
 
 def rounded(x, nudge):
@@ -120,5 +124,5 @@ def kind_of(answer):
     if isinstance(answer, (int, float, np.number)) or getattr(answer, "shape", None) == ():
         return "a number"
     if isinstance(answer, (tuple, list)) or hasattr(answer, "tolist"):
-        return f"{len(answer)} answers"
+        return f"{len(answer)} answer{'' if len(answer) == 1 else 's'}"
     return f"a {type(answer).__name__}"

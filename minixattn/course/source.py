@@ -28,6 +28,7 @@ from ..errors import missing_extra
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 REGION = re.compile(rf"^([ \t]*){BEGIN}\n(.*?)^[ \t]*{END}[ \t]*\n?", re.MULTILINE | re.DOTALL)
+LESSON_LINK = re.compile(r"\[([^\]]*)\]\(\d\d_\w+\.ipynb\)")
 PATTERN = "[0-9][0-9]_*.py"
 HIDDEN = "### BEGIN HIDDEN TESTS\nfrom minixattn.course import grade\n{}\n### END HIDDEN TESTS"
 
@@ -130,6 +131,9 @@ def for_nbgrader(path):
     """The notebook as nbgrader's `source` folder has it."""
     notebook, lesson = read(path), Path(path).stem[:2]
     exercise = None
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LESSON_LINK.sub(r"\1", cell.source)  # the other lessons are not there
     for cell in code_cells(notebook):
         about = dict(cell.metadata)
         cell.metadata = {}

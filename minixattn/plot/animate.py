@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..serialization import replace
 from .canvas import ATTENTION, as_numpy, pyplot
-from .cells import blocks, checked_mask, reduced, scale
+from .cells import blocks, checked_mask, quantity, reduced, scale
 from .heatmap import heatmap
 from .overlay import checked_weights, largest, overlay, patch_size, tint
 from .panels import fills, panels
@@ -131,7 +131,7 @@ def over_matrices(axes, frames, *, queries, keys, mask, vmin, vmax, **_other):
         heatmap(frames[0, i], queries, keys, ax=ax, mask=allowed[i], values=False, vmin=vmin,
                 vmax=vmax, colorbar=False)  # fmt: skip
         images.append(ax.images[0])
-    label = "weight" if (vmin, vmax) == (0, 1) else "value"
+    label = quantity(vmin, vmax)
     axes[0].figure.colorbar(images[0], ax=list(axes), label=label)
 
     def update(t):

@@ -65,6 +65,11 @@ def scale(name, weights, vmin, vmax):
     return float(vmin), float(vmax if vmax > vmin else vmin + 1)
 
 
+def quantity(low, high):
+    """What the colours are of: weights, unless the scale goes beyond 0 to 1."""
+    return "weight" if low >= 0 and high <= 1 else "value"
+
+
 def is_equal(shape):
     """Whether cells are drawn as squares: not in a matrix that would be a mere line."""
     return 1 / 8 <= shape[0] / shape[1] <= 8

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from .canvas import ATTENTION, as_numpy, finish, points, sequential
-from .cells import checked_mask, draw, is_equal, scale
+from .cells import checked_mask, draw, is_equal, quantity, scale
 from .heatmap import cell_on, name_axes
 from .measure import widest
 from .panels import fills, panels
@@ -70,7 +70,7 @@ def heads(
     said = sorted(said) + titles(axes, (layers, h), nats, share, (S, mask is not None))
     said += name_tokens(axes, labels, (L, S))
     if colorbar:
-        label = "weight" if (vmin, vmax) == (0, 1) else "value"
+        label = quantity(vmin, vmax)
         axes[0].figure.colorbar(
             image, ax=list(axes), label=label, fraction=0.05, aspect=25,
             shrink=0.5 if layers > 4 else 0.9,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .canvas import finish, new_axes, points, sequential
-from .cells import checked_mask, checked_matrix, draw, is_equal, scale, write_numbers
+from .cells import checked_mask, checked_matrix, draw, is_equal, quantity, scale, write_numbers
 from .text import families, shown, wrapped
 from .ticks import SMALLEST, checked_labels, is_text, named
 
@@ -113,7 +113,7 @@ def add_colorbar(ax, image, weights, wide):
     finite = weights[np.isfinite(weights)]
     beyond = ((finite < low - 1e-3).any(), (finite > high + 1e-3).any())
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[beyond]
-    label = "weight" if (low, high) == (0, 1) else "value"
+    label = quantity(low, high)
     place = {"ax": ax, "fraction": 0.06, "pad": 0.03}
     if wide:
         place = {"cax": ax.inset_axes((1 + 7 / wide, 0, 11 / wide, 1))}

@@ -1,6 +1,7 @@
 """A course that nbgrader really takes: handed out, marked, and answered with feedback."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,15 @@ def rearranged(notebook):
     return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
 
 
+def copied_and_tried(notebook):
+    """Answers are copied with all that belongs to them, and tried on in other words below."""
+    answer = next(c for c in notebook.cells if grade_id(c) == "05-window")
+    notebook.cells.insert(2, nbformat.from_dict(answer))
+    scratch = "def my_causal(L, S):\n    return None  # as an experiment"
+    notebook.cells.append(nbformat.v4.new_code_cell(scratch))
+    return notebook
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A course folder in which everything has been run: marks by student and exercise."""
@@ -73,6 +83,7 @@ def course(tmp_path_factory):
         "right": answered(released, solved), "wrong": answered(released, inverted),
         "crashing": answered(released, crash), "untouched": released,
         "rearranged": rearranged(answered(released, solved)),
+        "copied": copied_and_tried(answered(released, solved)),
     }  # fmt: skip
     for name, notebook in students.items():
         there = folder / "submitted" / name / LESSON
@@ -122,6 +133,16 @@ def test_a_submission_that_crashes_or_answers_nothing_gets_no_marks(marks, stude
 
 def test_moved_added_and_deleted_cells_cost_only_the_answer_that_is_gone(marks):
     assert marks["rearranged"] == {**POINTS, "window": 0}
+
+
+def test_a_copied_answer_and_what_is_tried_below_the_marks_cost_nothing(marks):
+    assert marks["copied"] == POINTS
+
+
+def test_links_of_what_is_handed_out_lead_somewhere(course):
+    folder = course / "release" / LESSON
+    for link in re.findall(r"\]\(([^)#\\]+)", (folder / f"{LESSON}.ipynb").read_text("utf-8")):
+        assert link.startswith("http") or (folder / link).is_file(), link
 
 
 def test_what_is_handed_out_holds_no_solution_and_no_hidden_test(course):

@@ -60,6 +60,34 @@ class Impatient(Value):
             waiting += [parent for parent, _ in v.parents]
 
 
+class Recursive(Value):
+    """The same mistake: whoever is reached passes on all that it has, at once."""
+
+    def backward(self):
+        self.grad = 1.0
+        self.hand_on(self)
+
+    def hand_on(self, v):
+        """To the parents of v, and theirs."""
+        for parent, slope in v.parents:
+            parent.grad += slope * v.grad
+            self.hand_on(parent)
+
+
+class Breadth(Value):
+    """The same mistake: each value once, but in the order in which they are reached."""
+
+    def backward(self):
+        self.grad, waiting, seen = 1.0, [self], {id(self)}
+        while waiting:
+            v = waiting.pop(0)
+            self.pass_on(v)
+            for parent, _ in v.parents:
+                if id(parent) not in seen:
+                    seen.add(id(parent))
+                    waiting.append(parent)
+
+
 class Swapped(Value):
     """The mistake: ∂(x y)/∂x = x."""
 
@@ -112,10 +140,15 @@ ENGINE = Exercise(
                 "What a value owes to several results adds up.", Overwriting),
         Mistake("A value passes its gradient on before all of it has come in.",
                 "Visit a value only after everything that was made of it.", Impatient),
+        Mistake("A value that is reached twice passes on twice what came in first.",
+                "Visit a value once, after everything that was made of it.", Recursive),
+        Mistake("Values pass their gradients on in the order in which they are reached.",
+                "One that is reached early may have more to come: who must be visited first?",
+                Breadth),
         Mistake("The two derivatives of the product are exchanged.",
                 "∂(x y)/∂x: which of the two is constant?", Swapped),
         Mistake("The gradient goes back one step only.",
-                "What was made of something passes its gradient on.", OneStep),
+                "From which end does the walk begin, and does it go on?", OneStep),
         Mistake("No gradient arrives anywhere.",
                 "It begins with ∂L/∂L, and that is not 0.", Unstarted),
     ),
