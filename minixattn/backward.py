@@ -31,12 +31,12 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
     for x, g in found.items():
         g = private(fit(g, x.array), taken)
         if x.grad is None:
-            x.grad = constant(g) if backend.is_array(g) else g
+            x.grad = g
         elif create_graph or x.grad.requires_grad:
-            x.grad = x.grad + (constant(g) if backend.is_array(g) else g)
+            x.grad = x.grad + g
         else:
             changing(x.grad)
-            x.grad.array += g
+            x.grad.array += g.array
 
 
 def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False,
@@ -164,15 +164,14 @@ def weight(g, x):
 
 
 def private(g, taken):
-    """`g` if nobody else can reach its memory, else a copy: a leaf's gradient is its own.
+    """`g` as a Tensor whose memory nobody else can reach: a leaf's gradient is its own.
 
     Addition hands one array to both its inputs, and a sum hands on a read-only view.
     """
-    array = g if backend.is_array(g) else g.array
-    if id(array) in taken or getattr(array, "base", None) is not None:
-        g = g.copy() if backend.is_array(g) else g.clone()
-        array = g if backend.is_array(g) else g.array
-    taken.add(id(array))
+    g = g if isinstance(g, Node) else constant(g)
+    if id(g.array) in taken or getattr(g.array, "base", None) is not None:
+        g = g.clone()
+    taken.add(id(g.array))
     return g
 
 

@@ -108,12 +108,12 @@ def through_tensors(nodes, found, nothing, wanted, useful, stale, retain_graph):
 def pass_back(node, values, found, nothing, useful):
     """One step of the chain rule: add what `node` owes to each of its inputs."""
     derivatives = node.derivatives
-    if callable(derivatives):
-        derivatives = [lambda *_, d=d: d for d in derivatives(*values)]
-    for x, derivative in zip(node.inputs, derivatives):
-        if derivative is None or not x.requires_grad or (useful is not None and x not in useful):
+    together = callable(derivatives)  # one function that gives all
+    for x, d in zip(node.inputs, derivatives(*values) if together else derivatives):
+        if d is None or not x.requires_grad or (useful is not None and x not in useful):
             continue
-        d = derivative(*values)
+        if not together:
+            d = d(*values)
         if d is not None:
             owe(x, fit(d, x.array), found, nothing)
 

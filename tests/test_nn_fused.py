@@ -164,6 +164,24 @@ def test_without_weights_the_output_and_gradients_are_the_same(device, layer, st
             assert_close(ours, theirs)
 
 
+@pytest.mark.filterwarnings("ignore::minixattn.mask_type.EmptyRowWarning")
+@pytest.mark.parametrize("kind", ["none", "allowed", "float", "heads"])
+def test_an_element_at_a_time_gives_what_the_whole_batch_gives(
+    device, layer, streams, rng, monkeypatch, kind
+):
+    if kind == "float" and not isinstance(layer, mx.nn.MultiheadAttention):
+        pytest.skip("CrossAttention takes bool masks")
+    mask, inputs = mask_of(kind, rng, device, layer), [*streams, *layer.parameters()]
+    found = []
+    for shared in (1 << 60, 0):  # whole; by several threads
+        monkeypatch.setattr(threads, "SHARED", shared)
+        output, weights = call(layer, *streams, mask)
+        loss = loss_of(output, weights.detach(), "output")
+        found.append([output, weights, *mx.autograd.grad(loss, inputs)])
+    for whole, apart in zip(*found):
+        assert_close(apart, whole)
+
+
 def test_a_graph_that_was_kept_can_be_walked_twice(device, layer, streams):
     output, _ = call(layer, *streams, None)
     loss = loss_of(output, None, "output")

@@ -20,7 +20,7 @@ from ..threads import get_num_threads, share
 from ..workspace import empty
 from .functional.attention import attention_steps, checked_mask
 from .functional.blockwise import as_it_is
-from .functional.fast_attention import attend, attend_back, threads_pay
+from .functional.fast_attention import attend, attend_back, room, threads_pay
 from .functional.linear import linear, sum_of_rows
 from .heads import merge_heads, split_heads
 
@@ -98,15 +98,21 @@ class Saved(NamedTuple):
 
 def forward(x, c, projections, h, scale, mask, need_weights):
     """(output, Saved) from x (B, L, D_q) and c (B, S, D_c)."""
-    multiply = multiplier(x, c, projections)
-    (Q,) = project_into(x, projections.Q, multiply)
-    Q *= scale
-    KV = project_into(c, projections.KV, multiply)
-    Q, K, V = (heads(stream, h) for stream in (Q, *two(KV, Q.shape[-1])))
-    O = empty((*x.shape[:2], h * V.shape[-1]), x)
-    P, sums = attend(Q, K, V, mask, heads(O, h), need_weights)
-    (out,) = project_into(O, projections.O, multiply)
-    return out, Saved(Q, K, V, O, P, sums)
+    (Q,), KV = side_by_side(x, projections.Q), side_by_side(c, projections.KV)
+    q, k, v = (heads(stream, h) for stream in (Q, *two(KV, Q.shape[-1])))
+    O, (out,) = empty((*x.shape[:2], h * v.shape[-1]), x), side_by_side(x, projections.O)
+    saved = Saved(q, k, v, O, *room(q, k, need_weights))
+
+    def some(of, multiply):
+        scaled = of(Q)
+        project([scaled], of(x), projections.Q, multiply)
+        scaled *= scale
+        project([of(y) for y in KV], of(c), projections.KV, multiply)
+        attend(of(q), of(k), of(v), of(mask), heads(of(O), h), of(saved.P), of(saved.sums))
+        project([of(out)], of(O), projections.O, multiply)
+
+    in_parts(some, x, c, projections, saved.P)
+    return out, saved
 
 
 def backward(g, x, c, projections, gradients, h, scale, mask, saved, wanted=(True, True)):
@@ -114,16 +120,40 @@ def backward(g, x, c, projections, gradients, h, scale, mask, saved, wanted=(Tru
 
     The derivatives with respect to the projections are written into `gradients`.
     """
-    Q, K, V, O, P, sums = saved
-    multiply = multiplier(x, c, projections)
-    dO = project_back([g], O, projections.O, gradients.O, multiply)
+    q, k, v, O, P, sums = saved
     (dQ,), dKV = side_by_side(x, projections.Q), side_by_side(c, projections.KV)
-    attend_back(Q, K, V, mask, heads(O, h), P, sums, heads(dO, h), heads(dQ, h),
-                *(heads(part, h) for part in two(dKV, dQ.shape[-1])))  # fmt: skip
-    dQ *= scale
-    dx = project_back([dQ], x, projections.Q, gradients.Q, multiply, wanted[0])
-    dc = project_back(dKV, c, projections.KV, gradients.KV, multiply, wanted[1])
+    dO = empty(O.shape, O)
+    dq, dk, dv = (heads(stream, h) for stream in (dQ, *two(dKV, dQ.shape[-1])))
+    dx, dc = (empty(s.shape, s) if want else None for s, want in zip((x, c), wanted))
+
+    def some(of, multiply):
+        project_back([of(g)], projections.O, of(dO), multiply)
+        attend_back(of(q), of(k), of(v), of(mask), heads(of(O), h), of(P), of(sums),
+                    heads(of(dO), h), of(dq), of(dk), of(dv))  # fmt: skip
+        scaled = of(dQ)
+        scaled *= scale
+        project_back([scaled], projections.Q, of(dx), multiply)
+        project_back([of(d) for d in dKV], projections.KV, of(dc), multiply)
+
+    multiply = in_parts(some, x, c, projections, P)
+    parameters_back([g], O, projections.O, gradients.O, multiply)
+    parameters_back([dQ], x, projections.Q, gradients.Q, multiply)
+    parameters_back(dKV, c, projections.KV, gradients.KV, multiply)
     return dx, dc
+
+
+def in_parts(some, x, c, projections, P):
+    """some(of, multiply) for the batch as a whole; where threads pay, for one element at a time.
+
+    `of` takes that part of an array. What is made of one element is still in the cache when the
+    next line needs it. Returns the product to use for what concerns the whole batch.
+    """
+    multiply = multiplier(x, c, projections)
+    if multiply is np.matmul or P is None or len(x) == 1:
+        some(lambda x: x, multiply)
+    else:
+        share(lambda i: some(lambda x: x if x is None else x[i : i + 1], np.matmul), len(x))
+    return multiply
 
 
 def multiplier(x, c, projections):
@@ -164,33 +194,37 @@ def side_by_side(x, pairs):
     return [y[..., stop - width : stop] for width, stop in zip(widths, accumulate(widths))]
 
 
-def project_into(x, pairs, multiply):
+def project(ys, x, pairs, multiply):
     """y = x Wᵀ + b of each pair."""
-    found = side_by_side(x, pairs)
-    for y, (W, b) in zip(found, pairs):
+    for y, (W, b) in zip(ys, pairs):
         here = multiply(rows(x), W.T, out=rows(y))
         if b is not None:
             here += b
-    return found
 
 
-def project_back(gs, x, pairs, gradients, multiply, wanted=True):
-    """∂L/∂W = gᵀ x and ∂L/∂b = Σ g, written into `gradients`; returns ∂L/∂x = Σ g W if wanted."""
-    dx = None
-    for g, (W, b), (dW, db) in zip(map(rows, gs), pairs, gradients):
+def project_back(gs, pairs, dx, multiply):
+    """dx = ∂L/∂x = Σ g W; nothing where dx is None."""
+    if dx is None:
+        return
+    (first, W), *others = zip(gs, (W for W, _ in pairs))
+    multiply(rows(first), W, out=rows(dx))
+    for g, W in others:
+        dx += multiply(rows(g), W, out=empty(rows(dx).shape, dx)).reshape(dx.shape)
+
+
+def parameters_back(gs, x, pairs, gradients, multiply):
+    """∂L/∂W = gᵀ x and ∂L/∂b = Σ g, written into `gradients`."""
+    for g, (_, b), (dW, db) in zip(map(rows, gs), pairs, gradients):
         multiply(g.T, rows(x), out=dW)
         if b is not None:
             sum_of_rows(g, out=db)
-        if wanted:
-            product = multiply(g, W, out=empty(rows(x).shape, x))
-            dx = product if dx is None else np.add(dx, product, out=dx)
-    return dx if dx is None else dx.reshape(x.shape)
 
 
 def mask_of(x, c, h, mask):
-    """The array of a mask Tensor that fits (B, h, L, S), as it is now."""
-    mask = checked_mask(mask, False, (len(x), h, x.shape[1], c.shape[1]), x)
-    return None if mask is None else as_it_is(mask.array)
+    """The array of a mask Tensor as it is now, (B, h, L, S)."""
+    shape = len(x), h, x.shape[1], c.shape[1]
+    mask = checked_mask(mask, False, shape, x)
+    return None if mask is None else namespace(x.array).broadcast_to(as_it_is(mask.array), shape)
 
 
 # As an operation ---------------------------------------------------------------------------------

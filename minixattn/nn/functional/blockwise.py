@@ -9,7 +9,7 @@ from ...backend import namespace
 from ...engine import Node, record, same_device
 from ...recompute import through
 from ...workspace import empty
-from .fast_attention import attend, attend_back
+from .fast_attention import attend, attend_back, room
 
 
 def blockwise(equation, query, key, value, mask, scale):
@@ -33,7 +33,8 @@ def blockwise(equation, query, key, value, mask, scale):
     if mask is not None:
         mask = four(np.broadcast_to(mask, (*query.shape[:-1], key.shape[-2])))
     O = empty((*Q.shape[:-1], V.shape[-1]), Q)
-    P, sums = attend(Q, K, V, mask, O, weights=False)
+    P, sums = room(Q, K, weights=False)
+    attend(Q, K, V, mask, O, P, sums)
 
     def scaled_dot_product_attention(g, output, query, key, value):
         if isinstance(g, Node):

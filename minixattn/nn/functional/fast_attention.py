@@ -212,7 +212,26 @@ def contiguous(x):
 # Every head --------------------------------------------------------------------------------------
 
 
-def attend(Q, K, V, mask, O, weights):
+def room(Q, K, weights):
+    """Where `attend` leaves what `attend_back` needs of each row of scores.
+
+    Parameters
+    ----------
+    Q, K : (B, h, L, d_k), (B, h, S, d_k)
+    weights : whether the weights are wanted
+
+    Returns
+    -------
+    P : (B, h, L, S), for the weights, where they are wanted or few; else None
+    sums : (B, h, L, 2), for m and Σ e^(s−m), where they are not; else None
+    """
+    (B, h, L, _), S = Q.shape, K.shape[-2]
+    if weights or B * h * L * S <= WHOLE:
+        return empty((B, h, L, S), Q), None
+    return None, None if namespace(Q) is not np else empty((B, h, L, 2), Q)
+
+
+def attend(Q, K, V, mask, O, P, sums):
     """O = softmax(Q Kᵀ) V for every head, where Q carries the scale.
 
     Parameters
@@ -220,41 +239,33 @@ def attend(Q, K, V, mask, O, weights):
     Q, K, V : (B, h, L, d_k), (B, h, S, d_k), (B, h, S, d_v)
     mask : bool (True = may attend) or float (is added), broadcasting to (B, h, L, S), or None
     O : (B, h, L, d_v), is filled
-    weights : whether the weights are wanted
-
-    Returns
-    -------
-    P, sums : the weights (B, h, L, S) where they were kept, else None; m and Σ e^(s−m) of each row
-        (B, h, L, 2) where they were not, else None
+    P, sums : from `room`, are filled
     """
     if namespace(Q) is not np:
-        return gpu_attention.attend(Q, K, V, mask, O, weights), None
+        gpu_attention.attend(Q, K, V, mask, O, P)
+        return
     (B, h, L, _), S = Q.shape, K.shape[-2]
-    kept = weights or B * h * L * S <= WHOLE
-    P = empty((B, h, L, S), Q) if kept else None
-    if kept and not threads_pay(Q, Q.size * S):
+    if P is not None and not threads_pay(Q, Q.size * S):
         look(Q, K, V, mask, P, O)
-        return P, None
-    sums = None if kept else empty((B, h, L, 2), Q)
+        return
     mask = mask if mask is None else np.broadcast_to(mask, (B, h, L, S))
 
     def one_head(n, rows):
         i = divmod(n, h)
         m = None if mask is None else mask[i]
-        if not kept:
+        if P is None:
             look_in_tiles(Q[i], K[i], V[i], m, O[i], sums[i], rows)
             return
         for r in blocks(rows, max(1, ROWS // S)):
             look(Q[i][r], K[i], V[i], m if m is None else m[r], P[i][r], O[i][r])
 
     share(*parts(one_head, B * h, L))
-    return P, sums
 
 
 def attend_back(Q, K, V, mask, O, P, sums, dO, dQ, dK, dV):
     """∂L/∂Q, ∂L/∂K and ∂L/∂V for every head, from dO = ∂L/∂O, written into dQ, dK and dV.
 
-    The other arguments are those of `attend`, and what it returned.
+    The other arguments are those of `attend`.
     """
     if namespace(Q) is not np:
         gpu_attention.attend_back(Q, K, V, mask, O, P, dO, dQ, dK, dV)

@@ -28,13 +28,11 @@ from .merging import forbid
 WHOLE = 1 << 28  # scores: 1 GiB in float32
 
 
-def attend(Q, K, V, mask, O, weights):
-    """O = softmax(Q Kᵀ) V; see `fast_attention.attend`. Returns the weights where they are kept."""
-    P = room(Q, K) if weights or few(Q, K) else None
+def attend(Q, K, V, mask, O, P):
+    """O = softmax(Q Kᵀ) V, and P the weights where they are kept; see `fast_attention.attend`."""
     Kt, V = contiguous(K.swapaxes(-1, -2)), contiguous(V)
     for i in parts_of_rows(Q, K, P):
         np.copyto(O[..., i, :], look(Q[..., i, :], Kt, rows_of(mask, Q, K, i), P) @ V)
-    return P
 
 
 def attend_back(Q, K, V, mask, O, P, dO, dQ, dK, dV):
@@ -67,16 +65,6 @@ def look(Q, Kt, mask, P=None):
 def transposed_product(a, b):
     """aᵀ b = (bᵀ a)ᵀ, so that the narrow b is copied and not a."""
     return np.matmul(b.swapaxes(-1, -2), a).swapaxes(-1, -2)
-
-
-def few(Q, K):
-    """Whether all scores may stay in memory."""
-    return math.prod(Q.shape[:-1]) * K.shape[-2] <= WHOLE
-
-
-def room(Q, K):
-    """Where all weights go, (B, h, L, S)."""
-    return namespace(Q).empty((*Q.shape[:-1], K.shape[-2]), Q.dtype)
 
 
 def parts_of_rows(Q, K, P):
