@@ -26,8 +26,8 @@ The plain expression makes about 20 passes through memory. Here is how they go a
    row. One product more costs no more than bringing a stored P back from memory.
 7. No maximum is searched for where |q·k| ≤ |q||k| (Cauchy and Schwarz) already says that exp cannot
    overflow: L·d numbers are looked at instead of L·S.
-8. Threads take elements of a batch (`fused.py`), heads, or parts of one, while the matrix library is
-   held to one thread (`threads.py`).
+8. Threads take elements of a batch (`fused.py`), heads, or parts of one; the matrix library is
+   held to one thread meanwhile (`threads.py`).
 
 `WHOLE` picks between two forms. Scores that are few, or wanted as weights, are kept; they are
 worked on one head at a time where there is work for two threads. Others are tiled: never stored.
