@@ -26,6 +26,8 @@ from .normalization import GroupNorm, LayerNorm, RMSNorm
 from .parameter import Parameter
 from .route import Route
 from .self_attention import SelfAttention
+from .transformer import Transformer, TransformerDecoder, TransformerEncoder
+from .transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
     "AdditiveAttention", "AgreementAttention", "AttentionalState", "AvgPool2d", "BCEWithLogitsLoss",
@@ -36,5 +38,6 @@ __all__ = [
     "MultiheadAttention", "MultiplicativeAttention", "NLLLoss", "Parameter",
     "PersistentMemoryAttention", "PixelShuffle", "PixelUnshuffle", "QFormerBlock", "ReLU",
     "RMSNorm", "Route", "SelfAttention", "Sequential", "Sigmoid", "SiLU", "Softmax", "Tanh",
-    "Upsample", "functional", "init", "utils",
+    "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
+    "TransformerEncoderLayer", "Upsample", "functional", "init", "utils",
 ]  # fmt: skip
