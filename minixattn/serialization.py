@@ -1,19 +1,21 @@
-"""Saving and loading named tensors, in the safetensors format.
+"""Saving and loading tensors and checkpoints, in the safetensors format.
 
-The format holds names and numbers only. PyTorch's own files are pickles, which may run any code
+The format holds names and numbers, and a few strings (`nesting.py` keeps there how a checkpoint is
+built). PyTorch's own files are pickles, which may run any code
 when they are opened; these cannot, and PyTorch reads them too (`safetensors.torch.load_file`).
 """
 
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from contextlib import nullcontext
 
 import numpy as np
 
 from . import backend, dtypes
 from .creation import finish
 from .errors import DTypeError, missing_extra
+from .nesting import apart, is_flat, together
 from .tensor import Tensor
 
 CODES = {
@@ -30,44 +32,57 @@ SIGNATURES = {
 }
 
 
-def save(obj, path, metadata=None):
-    """Write named tensors to a file: `save(model.state_dict(), "model.safetensors")`.
+STRUCTURE = "minixattn.structure"
+
+
+def save(obj, f, metadata=None):
+    """Write tensors to a file: `save(model.state_dict(), "model.safetensors")`, or a checkpoint.
 
     The file appears whole or not at all: if anything fails, what was there before stays.
 
     Parameters
     ----------
-    obj : dict of Tensors or arrays by name (a `state_dict()`), or a Module
-    path : the file, by custom ending in ".safetensors"
+    obj : dict of Tensors or arrays by name (a `state_dict()`), or a Module; or tensors, numbers,
+        strings and None in dicts, lists and tuples: {"model": model.state_dict(), "step": 5}
+    f : the file's name, by custom ending in ".safetensors"; or a binary file that is open
     metadata : dict of strings to keep beside the tensors, or None; see `metadata`
 
     Raises
     ------
     TypeError
-        If a name is not a string, a value not a tensor, or something in `metadata` not a string.
+        If something else is to be saved, saying where it is, or something in `metadata` is not a
+        string.
     OSError
         If the file cannot be written.
     """
     write = library("minixattn.save()").save
-    arrays = named_arrays(obj)
+    obj = obj.state_dict() if callable(getattr(obj, "state_dict", None)) else obj
+    if not is_flat(obj):
+        obj, text = apart(obj)
+        metadata = {**(metadata or {}), STRUCTURE: text}
+    arrays = {checked_name(name): plain_array(name, value) for name, value in obj.items()}
     for k, v in (metadata or {}).items():
         if not (isinstance(k, str) and isinstance(v, str)):
             raise TypeError(f"metadata holds strings only, got {k!r}: {v!r}. Use str() or json.")
-    replace(os.fsdecode(path), write(arrays, metadata))
+    content = write(arrays, metadata)
+    if hasattr(f, "write"):
+        f.write(content)
+    else:
+        replace(os.fsdecode(f), content)
 
 
-def load(path, map_location=None, *, weights_only=True):
-    """Read named tensors from a file: `model.load_state_dict(load("model.safetensors"))`.
+def load(f, map_location=None, *, weights_only=True):
+    """Read what `save` wrote: `model.load_state_dict(load("model.safetensors"))`.
 
     Parameters
     ----------
-    path : the file
+    f : the file's name, or a binary file that is open
     map_location : the device that the tensors go to, the CPU where None
     weights_only : True; here for code written for PyTorch. There is nothing else to load
 
     Returns
     -------
-    dict of Tensors by name
+    dict of Tensors by name, or what else was saved
 
     Raises
     ------
@@ -80,29 +95,38 @@ def load(path, map_location=None, *, weights_only=True):
     """
     if weights_only is not True:
         raise ValueError("load() reads tensors and never runs a pickle: leave weights_only=True.")
-    path = os.fsdecode(path)
-    for name, entry in header(path).items():
+    path, file = (os.fsdecode(f), None) if not hasattr(f, "read") else (name_of(f), f)
+    table = header(path, file)
+    for name, entry in table.items():
         if name != "__metadata__" and entry.get("dtype") not in CODES:
             raise unknown_type(path, name, entry.get("dtype"))
-    arrays = read(path)
+    arrays = read(path, file)
     # Copied, because an array over a file's buffer does not own its memory.
-    return {name: finish(np.array(a), device=map_location) for name, a in arrays.items()}
+    tensors = {name: finish(np.array(a), device=map_location) for name, a in arrays.items()}
+    text = table.get("__metadata__", {}).get(STRUCTURE)
+    return tensors if text is None else together(text, tensors)
 
 
-def read(path):
-    """{name: array} of a file, by the library."""
+def name_of(file):
+    """What an open file is called in errors."""
+    return getattr(file, "name", None) or type(file).__name__
+
+
+def read(path, file=None):
+    """{name: array} of a file, which may be open, by the library."""
     reader = library("minixattn.load()")
     from safetensors import SafetensorError
 
     try:
-        return reader.load_file(path)
+        return reader.load_file(path) if file is None else reader.load(file.read())
     except SafetensorError as error:
         raise ValueError(f"cannot load {path!r}: the file is damaged ({error}).") from None
 
 
 def metadata(path):
     """The dict of strings that `save` was given for a file; {} if there was none."""
-    return header(os.fsdecode(path)).get("__metadata__", {})
+    found = header(os.fsdecode(path)).get("__metadata__", {})
+    return {name: text for name, text in found.items() if name != STRUCTURE}
 
 
 def library(purpose):
@@ -117,18 +141,6 @@ def library(purpose):
 # Writing -----------------------------------------------------------------------------------------
 
 
-def named_arrays(obj):
-    """{name: row-major array on the CPU} of what is to be saved."""
-    if callable(getattr(obj, "state_dict", None)):
-        obj = obj.state_dict()
-    if not isinstance(obj, Mapping):
-        raise TypeError(
-            f"save() takes a Module or a dict of tensors by name, got {type(obj).__name__}: give "
-            f'it a name, as in save({{"x": x}}, path).'
-        )
-    return {checked_name(name): plain_array(name, value) for name, value in obj.items()}
-
-
 def checked_name(name):
     """The name, if a file can have it."""
     if not isinstance(name, str) or name == "__metadata__":
@@ -138,18 +150,6 @@ def checked_name(name):
 
 def plain_array(name, value):
     """The value as a row-major array on the CPU."""
-    if isinstance(value, Mapping):
-        raise TypeError(
-            f"{name!r} is a dict of its own, but a file has one level of names. Join them, as in "
-            f"'{name}.{next(iter(value), 'x')}'; numbers and strings go into metadata={{...}}. "
-            f"What an optimizer or a scheduler holds is nested; keep it in a file of its own with "
-            f"pickle.dump(optimizer.state_dict(), file)."
-        )
-    if not isinstance(value, Tensor) and not backend.is_array(value):
-        raise TypeError(
-            f"{name!r} must be a Tensor or an array, got {type(value).__name__}: {value!r:.60}. "
-            f"Numbers and strings go into metadata={{...}}, as strings."
-        )
     array = backend.to_device(value.array if isinstance(value, Tensor) else value, "cpu")
     if array.dtype not in dtypes.SUPPORTED:
         known = ", ".join(str(d) for d in dtypes.SUPPORTED)
@@ -189,20 +189,23 @@ def replace(path, content):
 # Reading -----------------------------------------------------------------------------------------
 
 
-def header(path):
+def header(path, file=None):
     """The file's table of contents: {name: {"dtype", "shape", "data_offsets"}, …}.
 
-    The file is 8 bytes with the length of the header, the header as JSON, and the numbers.
+    The file is 8 bytes with the length of the header, the header as JSON, and the numbers. One that
+    is open is left where it was.
     """
-    if os.path.isdir(path):
+    if file is None and os.path.isdir(path):
         raise IsADirectoryError(f"cannot load {path!r}: that is a folder, not a file.")
     try:
-        with open(path, "rb") as file:
-            start = file.read(32)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(8)
+        with open(path, "rb") if file is None else nullcontext(file) as opened:
+            begin = opened.tell()
+            start = opened.read(32)
+            size = opened.seek(0, os.SEEK_END) - begin
+            opened.seek(begin + 8)
             length = int.from_bytes(start[:8], "little")
-            text = file.read(min(length, size))
+            text = opened.read(min(length, size))
+            opened.seek(begin)
     except FileNotFoundError:
         where = os.path.abspath(path)
         raise FileNotFoundError(f"cannot load {path!r}: there is no file {where!r}.") from None

@@ -35,7 +35,7 @@ ORDER = [
      "precision"),
     ("ops",),
     ("methods", "inplace", "printing", "tensor"),
-    ("creation", "gradcheck", "autograd", "serialization"),
+    ("creation", "gradcheck", "autograd", "nesting", "serialization"),
     ("tracing", "tracing_text", "masks", "mask_type", "mask_text"),
     ("nn",),
     ("optim", "amp"),

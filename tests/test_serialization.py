@@ -230,8 +230,8 @@ def test_a_full_disk_leaves_the_old_file(path, monkeypatch):
 def test_a_refused_value_leaves_the_old_file(path):
     mx.save({"x": mx.ones(3)}, path)
     before = path.read_bytes()
-    with pytest.raises(TypeError, match="'y' must be a Tensor"):
-        mx.save({"x": mx.zeros(3), "y": None}, path)
+    with pytest.raises(TypeError, match=r"cannot save obj\['y'\]: it is of type set"):
+        mx.save({"x": mx.zeros(3), "y": {1}}, path)
     assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
 
 
