@@ -1,100 +1,37 @@
 """The model of the demo, `minixattn.models.VisualQA`, with the demo's settings, and its twin.
 
-A step is what `minixattn.training.train` does: forward, loss, backward, clip, AdamW, schedule.
 The twin's own layers are PyTorch's; where the weights are not needed it uses the fused attention.
 """
 
-from itertools import cycle, islice
+from itertools import islice
 
-BATCHES, SCHEDULE = 32, 10**6
+from .twin import BATCHES, Pieces, sides
 
 
 def pieces():
-    """The demo's model and some batches: (model, [Batch, …])."""
+    """The demo's model and how it is trained."""
     from minixattn import demo
     from minixattn.data.digits import Pages
     from minixattn.nn import CrossAttention
 
     pages = Pages("train")
     model = demo.build(CrossAttention, pages, 0, "cpu")
-    return model, list(islice(pages.batches(0, demo.BATCH), BATCHES))
+    batches = [
+        (b.pages, b.questions, b.mask, b.answers)
+        for b in islice(pages.batches(0, demo.BATCH), BATCHES)
+    ]
+    return Pieces(model, batches, loss_of, demo.LEARNING_RATE)
 
 
-class Step:
-    """The training step: the same lines for both libraries."""
-
-    def prepare(self, library, model, batches, tensor, clip):
-        """Keep what a step needs; the optimizer is set up as in the demo."""
-        from minixattn.demo import LEARNING_RATE
-
-        optim = library.optim
-        self.model, self.clip = model, clip
-        self.cross_entropy = library.nn.functional.cross_entropy
-        self.batches = cycle(
-            [[tensor(a) for a in (b.pages, b.questions, b.mask, b.answers)] for b in batches]
-        )
-        self.parameters = list(model.parameters())
-        decayed = [p for p in self.parameters if p.ndim > 1]
-        others = [p for p in self.parameters if p.ndim <= 1]
-        groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-        self.optimizer = optim.AdamW(groups, lr=LEARNING_RATE)
-        self.schedule = optim.lr_scheduler.OneCycleLR(
-            self.optimizer, LEARNING_RATE, total_steps=SCHEDULE, pct_start=0.1,
-            cycle_momentum=False,
-        )  # fmt: skip
-
-    def step(self):
-        pages, questions, mask, answers = next(self.batches)
-        logits, _ = self.model(pages, questions, mask)
-        loss = self.cross_entropy(logits, answers)
-        right = (logits.argmax(-1) == answers).float().mean().item()
-        value = loss.item()
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.clip(self.parameters, 1.0)
-        self.optimizer.step()
-        self.schedule.step()
-        self.right = right
-        return value
-
-
-class Here(Step):
-    """The demo's model, on one BLAS thread as the demo has it."""
-
-    def __init__(self):
-        import minixattn as mx
-        from minixattn.nn.utils import clip_grad_norm_
-        from minixattn.threads import one_blas_thread
-
-        self.blas = one_blas_thread()
-        self.blas.__enter__()  # for as long as the process lives
-        model, batches = pieces()
-        self.prepare(mx, model.train(), batches, mx.tensor, clip_grad_norm_)
-
-
-class Torch(Step):
-    """The twin in PyTorch."""
-
-    threads = 2
-
-    def __init__(self):
-        import torch
-
-        torch.set_num_threads(self.threads)
-        model, batches = pieces()
-        twin = visual_qa(torch, model)
-        clip = torch.nn.utils.clip_grad_norm_
-        self.prepare(torch, twin, batches, torch.tensor, clip)
-
-
-class TorchOneThread(Torch):
-    """The twin, on one thread: sizes so small may gain by it."""
-
-    threads = 1
+def loss_of(F, model, pages, questions, mask, answers):
+    """Cross-entropy of the answers, and the share that is right."""
+    logits, _ = model(pages, questions, mask)
+    right = (logits.argmax(-1) == answers).float().mean()
+    return F.cross_entropy(logits, answers), right
 
 
 def visual_qa(torch, model):
-    """VisualQA in PyTorch with the weights of `model`, whose names it shares."""
+    """VisualQA in PyTorch, of the sizes of `model`, whose names it shares."""
     nn, F = torch.nn, torch.nn.functional
     E, h = model.position.shape[1], model.blocks[0].look.num_heads
 
@@ -151,10 +88,7 @@ def visual_qa(torch, model):
             mean = (self.norm_answer(x) * real).sum(1) / real.sum(1).clamp(min=1)
             return self.answer(mean), weights
 
-    twin = VisualQA()
-    state = {n: torch.tensor(p.detach().numpy()) for n, p in model.state_dict().items()}
-    twin.load_state_dict(state)
-    return twin
+    return VisualQA()
 
 
-SIDES = {"minixattn": Here, "torch": Torch, "torch-1": TorchOneThread}
+SIDES = sides(pieces, visual_qa)
