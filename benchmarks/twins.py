@@ -4,6 +4,11 @@ To add a model: a module beside `twin_demo.py`, which gives `twin.sides` its two
 line in TWINS.
 """
 
-from . import twin_demo
+from . import twin_all_attention, twin_captions, twin_dates, twin_demo
 
-TWINS = {"demo": twin_demo.SIDES}
+TWINS = {
+    "demo": twin_demo.SIDES,
+    "dates": twin_dates.SIDES,
+    "all-attention": twin_all_attention.SIDES,
+    "captions": twin_captions.SIDES,
+}
