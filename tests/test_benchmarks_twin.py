@@ -10,6 +10,9 @@ from benchmarks import targets, twin, twin_all_attention, twin_captions, twin_da
 from minixattn.runs import Run
 from minixattn.training import Snapshot, update
 
+for package in ("babel", "sklearn"):
+    pytest.importorskip(package, reason='needs pip install "minixattn[data]"')
+
 TRAINED = {
     "dates": (twin_dates, {}),
     "all-attention": (twin_all_attention, {}),
