@@ -17,11 +17,12 @@ import warnings
 
 from numpy import finfo, iinfo
 
-from .backend import device, manual_seed
+from .backend import Generator, device, manual_seed
 from .creation import (
-    arange, as_tensor, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, linspace,
-    ones, ones_like, rand, rand_like, randint, randn, randn_like, randperm, tensor, zeros,
-    zeros_like,
+    BoolTensor, DoubleTensor, FloatTensor, IntTensor, LongTensor, arange, as_tensor, empty,
+    empty_like, eye, from_dlpack, from_numpy, full, full_like, linspace, normal, ones, ones_like,
+    rand, rand_like, randint, randn, randn_like, randperm, tensor, tril_indices, triu_indices,
+    zeros, zeros_like,
 )  # fmt: skip
 from .dtypes import bool_ as bool
 from .dtypes import (
@@ -30,38 +31,46 @@ from .dtypes import (
 )  # fmt: skip
 from .engine import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .errors import DeviceError, DTypeError, GraphError, ShapeError
+from .ops.arrangement import (
+    diag, diag_embed, diagonal, hstack, meshgrid, narrow, roll, vstack,
+)  # fmt: skip
 from .ops.comparison import (
-    allclose, eq, equal, ge, gt, isfinite, isinf, isnan, le, logical_and, logical_not,
+    allclose, eq, equal, ge, gt, isclose, isfinite, isinf, isnan, le, logical_and, logical_not,
     logical_or, logical_xor, lt, ne,
 )  # fmt: skip
 from .ops.einsum import einsum
 from .ops.elementwise import (
-    abs, add, clamp, cos, div, erf, exp, floor_divide, log, log1p, masked_fill, maximum,
-    minimum, mul, neg, pow, relu, remainder, rsqrt, sigmoid, sign, sin, sqrt, square, sub, tanh,
-    where,
+    abs, add, clamp, cos, div, erf, exp, log, log1p, log2, log10, masked_fill, maximum, minimum,
+    mul, neg, pow, reciprocal, relu, rsqrt, sigmoid, sign, sin, sqrt, square, sub, tanh, where,
 )  # fmt: skip
 from .ops.indexing import gather, index_select, take_along_dim, tril, triu
 from .ops.norm import norm
 from .ops.order import argsort, sort, topk
 from .ops.parting import chunk, split, unbind, unflatten
-from .ops.product import bmm, dot, matmul, mm, outer
+from .ops.positions import count_nonzero, masked_select, nonzero, unique
+from .ops.product import addmm, baddbmm, bmm, dot, matmul, mm, mv, outer
 from .ops.reduction import (
     all, amax, amin, any, argmax, argmin, cumsum, max, mean, min, prod, std, sum, var,
 )  # fmt: skip
+from .ops.rounding import ceil, floor, floor_divide, remainder, round, trunc
+from .ops.sampling import bernoulli, multinomial
+from .ops.scattering import index_add, index_fill, scatter, scatter_add
 from .ops.shape import (
     broadcast_to, cat, clone, flatten, flip, movedim, permute, repeat_interleave, reshape,
     squeeze, stack, tile, transpose, unsqueeze,
 )  # fmt: skip
+from .ops.shape import T as t
 from .ops.shape import transpose as swapaxes
 from .ops.softmax import log_softmax, logsumexp, softmax
 from .precision import autocast
+from .printing import set_printoptions
 from .tensor import Tensor, is_tensor, numel
 from .threads import get_num_threads, set_num_threads
 
 float = float32
 int = int32
 inf, nan, pi = float32.type("inf").item(), float32.type("nan").item(), 3.141592653589793
-inference_mode = no_grad
+clip, inference_mode, Size = clamp, no_grad, tuple
 concat = concatenate = cat
 
 __version__ = "0.1.0"
@@ -72,10 +81,12 @@ warnings.filterwarnings("ignore", "", RuntimeWarning, r"minixattn(\.|$)", append
 
 # What is imported when it is first asked for, so that `import minixattn` stays as light as NumPy.
 MODULES = (
-    "amp", "attribution", "autograd", "cuda", "data", "masks", "models", "nn", "optim", "plot",
+    "amp", "attribution", "autograd", "backends", "cuda", "data", "masks", "models", "nn", "optim",
+    "plot", "utils",
 )  # fmt: skip
 ELSEWHERE = {
-    "load": "serialization", "save": "serialization", "trace": "tracing", "Trainer": "trainer",
+    "cosine_similarity": "nn.functional", "load": "serialization", "save": "serialization",
+    "trace": "tracing", "Trainer": "trainer",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ an array from nothing (creation, random numbers), scatter-add and the move betwe
 name the library: that is this file.
 """
 
+import os
 import sys
 
 import numpy
@@ -104,11 +105,50 @@ def owner(array):
     return array
 
 
+home = device  # where an argument hides its name
+
+
+class Generator:
+    """A stream of random numbers of its own: `randn(3, generator=Generator().manual_seed(0))`.
+
+    Attributes
+    ----------
+    device : where its numbers arise
+    numbers : NumPy's or CuPy's generator
+    """
+
+    def __init__(self, device="cpu"):
+        self.device = home(device)
+        self.seed()
+
+    def manual_seed(self, seed):
+        """Start again from `seed`; returns the generator itself."""
+        self._seed = checked_seed(seed)
+        self.numbers = library(self.device).random.default_rng(self._seed)
+        return self
+
+    def seed(self):
+        """Start again from a seed of the system's; returns it."""
+        self.manual_seed(int.from_bytes(os.urandom(8), "little"))
+        return self._seed
+
+    def initial_seed(self):
+        """The seed that it was started from."""
+        return self._seed
+
+
 _generators = {}
 
 
-def generator(name=None):
-    """The random generator of a device, seeded by `manual_seed`."""
+def generator(name=None, own=None):
+    """The random generator of a device, seeded by `manual_seed`; or that of the Generator `own`."""
+    if own is not None:
+        if not isinstance(own, Generator) or own.device != home(name or "cpu"):
+            raise DeviceError(
+                f"generator: expected a Generator on {home(name or 'cpu')}, got "
+                + (f"one on {own.device}." if isinstance(own, Generator) else f"{own!r:.60}.")
+            )
+        return own.numbers
     xp = library(name)
     if xp not in _generators:
         _generators[xp] = xp.random.default_rng(None if not _seed else _seed[0])
@@ -118,13 +158,18 @@ def generator(name=None):
 _seed = []
 
 
-def manual_seed(seed):
-    """Start the random numbers of every device from `seed` (an int); returns its generator."""
+def checked_seed(seed):
+    """A seed as a number of 64 bits, read without a sign."""
     try:
         seed = int(seed)
     except (TypeError, ValueError):
         raise ValueError(f"manual_seed() takes an int, got {seed!r}.") from None
-    _seed[:] = [seed if seed >= 0 else seed % 2**64]  # the same 64 bits, read without a sign
+    return seed if seed >= 0 else seed % 2**64
+
+
+def manual_seed(seed):
+    """Start the random numbers of every device from `seed` (an int); returns its generator."""
+    _seed[:] = [checked_seed(seed)]
     _generators.clear()
     return generator()
 

@@ -8,7 +8,8 @@ from . import backend
 from .changes import changing
 from .engine import Node, cast, constant, lift, same_device
 from .errors import DTypeError, GraphError, ShapeError
-from .walk import fit, walk
+from .hooks import Hooks
+from .walk import fit, hooked, walk
 
 
 def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
@@ -29,7 +30,10 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
         if x.grad is not None or x.array.dtype.kind != "f":
             check_leaf(x)
     for x, g in found.items():
-        g = private(fit(g, x.array), taken)
+        g = fit(g, x.array)
+        if isinstance(x.retains_grad, Hooks) and x.derivatives is None:
+            g = hooked(x, g)
+        g = private(g, taken)
         if x.grad is None:
             x.grad = g
         elif create_graph or x.grad.requires_grad:
@@ -85,6 +89,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
                 f"Pass allow_unused=True to get None for it."
             )
         g = g if g is None else fit(g, x.array)
+        if g is not None and x.derivatives is None and isinstance(x.retains_grad, Hooks):
+            g = hooked(x, g)
         result.append(constant(g) if backend.is_array(g) else g)
     return tuple(result)
 

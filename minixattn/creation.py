@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from . import backend, dtypes
+from .backend import generator as stream
 from .errors import DTypeError, ShapeError
 from .ops.arguments import sizes
 from .ops.shape import stack
@@ -187,6 +188,36 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     return finish(array, dtype or dtypes.get_default_dtype(), None, requires_grad)
 
 
+def tril_indices(row, col, offset=0, *, dtype=dtypes.int64, device=None):
+    """The positions on and below a diagonal of a (row, col) matrix, as (2, how many)."""
+    found = backend.library(device).tril_indices(*counts((row,)), offset, *counts((col,)))
+    return stack([finish(i, dtype) for i in found])
+
+
+def triu_indices(row, col, offset=0, *, dtype=dtypes.int64, device=None):
+    """The positions on and above a diagonal of a (row, col) matrix, as (2, how many)."""
+    found = backend.library(device).triu_indices(*counts((row,)), offset, *counts((col,)))
+    return stack([finish(i, dtype) for i in found])
+
+
+def named(name, dtype):
+    """PyTorch's older way to make a tensor of one dtype: `LongTensor([[1, 2]])`."""
+
+    def make(data):
+        return tensor(data, dtype=dtype)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f"A tensor of {dtype} with a copy of the data."
+    return make
+
+
+FloatTensor = named("FloatTensor", dtypes.float32)
+DoubleTensor = named("DoubleTensor", dtypes.float64)
+LongTensor = named("LongTensor", dtypes.int64)
+IntTensor = named("IntTensor", dtypes.int32)
+BoolTensor = named("BoolTensor", dtypes.bool_)
+
+
 def real(name, dtype):
     """The float type of random numbers: the default, or the one asked for."""
     dtype = dtypes.get_default_dtype() if dtype is None else dtypes.resolve(dtype)
@@ -195,17 +226,17 @@ def real(name, dtype):
     return dtype
 
 
-def rand(*given, size=None, dtype=None, device=None, requires_grad=False):
+def rand(*given, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Uniform random numbers from 0 up to, not including, 1."""
     dtype = real("rand", dtype)
     steps = 2.0 ** (np.finfo(dtype).nmant + 1)  # so many numbers below 1 the dtype can tell apart
-    array = np.floor(backend.generator(device).random(counts(given, size)) * steps) / steps
+    array = np.floor(stream(device, generator).random(counts(given, size)) * steps) / steps
     return finish(array, dtype, None, requires_grad)
 
 
-def randn(*given, size=None, dtype=None, device=None, requires_grad=False):
+def randn(*given, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Normal random numbers of mean 0 and variance 1."""
-    array = backend.generator(device).standard_normal(counts(given, size))
+    array = stream(device, generator).standard_normal(counts(given, size))
     return finish(array, real("randn", dtype), None, requires_grad)
 
 
@@ -221,7 +252,7 @@ def rand_like(input, *, dtype=None, device=None, requires_grad=False):
                 requires_grad=requires_grad)  # fmt: skip
 
 
-def randint(low, high=None, size=None, *, dtype=None, device=None):
+def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None):
     """Random integers from `low` (0 where left out) up to, not including, `high`."""
     if size is None:  # randint(high, size)
         low, high, size = 0, low, high
@@ -229,10 +260,24 @@ def randint(low, high=None, size=None, *, dtype=None, device=None):
         low, high = 0, low
     if high <= low:
         raise ShapeError(f"randint() needs low < high, got {low} and {high}.")
-    array = backend.generator(device).integers(low, high, counts((size,)))
+    array = stream(device, generator).integers(low, high, counts((size,)))
     return finish(array, dtype or dtypes.int64)
 
 
-def randperm(n, *, device=None):
+def randperm(n, *, generator=None, device=None):
     """The numbers 0 to n − 1 in random order."""
-    return finish(backend.generator(device).random(n).argsort(), dtypes.int64)
+    return finish(stream(device, generator).random(n).argsort(), dtypes.int64)
+
+
+def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=None):
+    """Normal random numbers; `mean` and `std` are numbers beside a `size`, or Tensors."""
+    given = [x for x in (mean, std) if isinstance(x, Tensor)]
+    if (size is None) != bool(given):
+        raise ShapeError(
+            "normal() needs a size where mean and std are numbers, and none where one is a Tensor."
+        )
+    if given:
+        size = np.broadcast_shapes(*[x.shape for x in given])
+        dtype, device = given[0].dtype, given[0].device
+    numbers = randn(size, generator=generator, dtype=dtype, device=device)
+    return (numbers * std + mean).detach()

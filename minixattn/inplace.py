@@ -11,6 +11,7 @@ from . import backend
 from .changes import changing
 from .engine import is_grad_enabled, lift
 from .errors import DeviceError, DTypeError, ShapeError
+from .ops import scattering
 from .ops.indexing import in_steps, key_of
 
 
@@ -133,12 +134,33 @@ class InPlace:
         """`value` where the mask is True, in place."""
         return write(self, ..., self.detach().masked_fill(mask, value))
 
-    def normal_(self, mean=0.0, std=1.0):
+    def scatter_(self, dim, index, src=None, *, value=None):
+        """`src`, or a number, where the index says, in place; see `scatter`."""
+        return store(self, scattering.scatter(self.detach(), dim, index, src, value=value))
+
+    def scatter_add_(self, dim, index, src):
+        """`src` added where the index says, in place; see `scatter_add`."""
+        return store(self, scattering.scatter_add(self.detach(), dim, index, src))
+
+    def index_fill_(self, dim, index, value):
+        """`value` in the slices that the index names, in place."""
+        return store(self, scattering.index_fill(self.detach(), dim, index, value))
+
+    def index_add_(self, dim, index, source, *, alpha=1):
+        """alpha·source added to the slices that the index names, in place."""
+        return store(self, scattering.index_add(self.detach(), dim, index, source, alpha=alpha))
+
+    def bernoulli_(self, p=0.5, *, generator=None):
+        """1 with probability `p`, else 0, in place."""
+        numbers = backend.generator(self.device, generator).random(self.shape)
+        return write(self, ..., (numbers < p).astype(self.array.dtype))
+
+    def normal_(self, mean=0.0, std=1.0, *, generator=None):
         """Normal random numbers of that mean and standard deviation, in place."""
-        numbers = backend.generator(self.device).standard_normal(self.shape)
+        numbers = backend.generator(self.device, generator).standard_normal(self.shape)
         return write(self, ..., (numbers * std + mean).astype(self.array.dtype))
 
-    def uniform_(self, low=0.0, high=1.0):
+    def uniform_(self, low=0.0, high=1.0, *, generator=None):
         """Uniform random numbers between `low` and `high`, in place."""
-        numbers = backend.generator(self.device).random(self.shape)
+        numbers = backend.generator(self.device, generator).random(self.shape)
         return write(self, ..., (numbers * (high - low) + low).astype(self.array.dtype))

@@ -1,13 +1,19 @@
 """Operations under the names by which a tensor offers them: methods and Python's operators."""
 
+import numpy as np
+
 from . import backend, dtypes
-from .engine import Node, cast
+from .engine import Node, cast, constant
+from .ops import arrangement as a
 from .ops import comparison as c
 from .ops import elementwise as e
-from .ops import indexing, order, parting, product, reduction
+from .ops import indexing, order, parting, positions, product, reduction, sampling
 from .ops import norm as norms
+from .ops import rounding as r
+from .ops import scattering as w
 from .ops import shape as s
 from .ops import softmax as soft
+from .ops.arguments import sizes
 
 
 def conversion(dtype):
@@ -37,8 +43,8 @@ class Methods:
     mul = multiply = __mul__ = __rmul__ = e.mul
     div = divide = true_divide = __truediv__ = e.div
     __rtruediv__ = e.rdiv
-    floor_divide = __floordiv__ = e.floor_divide
-    remainder = __mod__ = e.remainder
+    floor_divide = __floordiv__ = r.floor_divide
+    remainder = __mod__ = r.remainder
     pow = __pow__ = e.pow
     __rpow__ = e.rpow
     neg = negative = __neg__ = e.neg
@@ -69,11 +75,12 @@ class Methods:
 
     # Elementwise functions
     exp, log, log1p, sqrt, square = e.exp, e.log, e.log1p, e.sqrt, e.square
-    rsqrt = e.rsqrt
+    log2, log10, rsqrt, reciprocal = e.log2, e.log10, e.rsqrt, e.reciprocal
+    round, floor, ceil, trunc = r.round, r.floor, r.ceil, r.trunc
     sin, cos, tanh, sigmoid, erf = e.sin, e.cos, e.tanh, e.sigmoid, e.erf
     relu, sign, clamp, clip = e.relu, e.sign, e.clamp, e.clamp
     maximum, minimum, masked_fill = e.maximum, e.minimum, e.masked_fill
-    isnan, isinf, isfinite = c.isnan, c.isinf, c.isfinite
+    isnan, isinf, isfinite, isclose = c.isnan, c.isinf, c.isfinite, c.isclose
 
     def where(self, condition, other):
         """This tensor where the condition holds, `other` elsewhere."""
@@ -91,7 +98,8 @@ class Methods:
 
     # Products
     matmul = __matmul__ = product.matmul
-    bmm, mm, dot, outer = product.bmm, product.mm, product.dot, product.outer
+    bmm, mm, mv, dot, outer = product.bmm, product.mm, product.mv, product.dot, product.outer
+    addmm, baddbmm = product.addmm, product.baddbmm
 
     def __rmatmul__(self, other):
         return product.matmul(other, self)
@@ -105,6 +113,8 @@ class Methods:
     expand, broadcast_to, repeat, tile = s.expand, s.broadcast_to, s.repeat, s.tile
     repeat_interleave = s.repeat_interleave
     chunk, unbind = parting.chunk, parting.unbind
+    roll, narrow, diag, diagonal = a.roll, a.narrow, a.diag, a.diagonal
+    diag_embed = a.diag_embed
 
     def split(self, split_size, dim=0):
         """Views along `dim` of one size, or of the sizes listed."""
@@ -113,6 +123,10 @@ class Methods:
     def t(self):
         """The transpose of a matrix."""
         return s.T(self)
+
+    def reshape_as(self, other):
+        """`reshape` to the shape of another tensor."""
+        return s.reshape(self, other.shape)
 
     def view_as(self, other):
         """`view` in the shape of another tensor."""
@@ -127,6 +141,13 @@ class Methods:
 
     gather, index_select = indexing.gather, indexing.index_select
     take_along_dim, tril, triu = indexing.take_along_dim, indexing.tril, indexing.triu
+    masked_select, nonzero, unique, count_nonzero = (
+        positions.masked_select, positions.nonzero, positions.unique, positions.count_nonzero,
+    )  # fmt: skip
+    scatter, scatter_add, index_add, index_fill = (
+        w.scatter, w.scatter_add, w.index_add, w.index_fill,
+    )  # fmt: skip
+    multinomial = sampling.multinomial
 
     # Other number types
     half, float, double = map(conversion, (dtypes.float16, dtypes.float32, dtypes.float64))
@@ -141,3 +162,28 @@ class Methods:
         return cast(self, other.dtype)
 
     allclose, equal = c.allclose, c.equal
+
+    # New tensors of this one's dtype and device
+    def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False):
+        """All `fill_value`."""
+        xp = backend.library(device or backend.device_of(self.array))
+        dtype = self.array.dtype if dtype is None else dtypes.resolve(dtype)
+        made = constant(xp.full(sizes((size,)), fill_value, dtype=dtype))
+        return made.requires_grad_(requires_grad)
+
+    def new_zeros(self, *size, **options):
+        """All 0."""
+        return self.new_full(sizes(size), 0, **options)
+
+    def new_ones(self, *size, **options):
+        """All 1."""
+        return self.new_full(sizes(size), 1, **options)
+
+    new_empty = new_zeros
+
+    def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
+        """With a copy of the data."""
+        array = data.array.copy() if isinstance(data, Node) else np.array(data)
+        array = array.astype(self.array.dtype if dtype is None else dtypes.resolve(dtype))
+        made = constant(backend.to_device(array, device or backend.device_of(self.array)))
+        return made.requires_grad_(requires_grad)

@@ -9,6 +9,7 @@ import numpy as np
 from . import backend, dtypes, engine
 from .backward import backward
 from .errors import DTypeError, GraphError, ShapeError
+from .hooks import Hooks
 from .inplace import InPlace
 from .methods import Methods, comparable
 from .ops import parting
@@ -29,7 +30,7 @@ class Tensor(Methods, InPlace, engine.Node):
 
     Attributes
     ----------
-    shape, ndim, dtype, device, itemsize : as in PyTorch (`shape` is a plain tuple)
+    shape, ndim, dtype, device, itemsize, is_cuda : as in PyTorch (`shape` is a plain tuple)
     grad : Tensor of the same shape, or None before the first `backward()`
     requires_grad : whether a gradient is wanted here
     is_leaf : whether the user made it, rather than a recorded operation
@@ -56,6 +57,7 @@ class Tensor(Methods, InPlace, engine.Node):
     device = property(lambda self: backend.device_of(self.array))
     is_leaf = property(lambda self: self.derivatives is None)
     itemsize = property(lambda self: self.array.itemsize)
+    is_cuda = property(lambda self: self.device != "cpu")
 
     @property
     def data(self):
@@ -82,6 +84,8 @@ class Tensor(Methods, InPlace, engine.Node):
     def numel(self):
         """The number of elements."""
         return self.array.size
+
+    ndimension, nelement = dim, numel
 
     def is_floating_point(self):
         """Whether the dtype is a float type."""
@@ -221,7 +225,31 @@ class Tensor(Methods, InPlace, engine.Node):
         """Keep the gradient of this result in `.grad`, as leaves do."""
         if not self.requires_grad:
             raise GraphError("retain_grad() on a tensor that does not require a gradient.")
-        self.retains_grad = self.derivatives is not None
+        if self.derivatives is not None:
+            hooks = self.retains_grad
+            self.retains_grad = True
+            if isinstance(hooks, Hooks):
+                hooks.keep, self.retains_grad = True, hooks
+
+    def register_hook(self, hook):
+        """Call `hook(g)` whenever a gradient of this tensor has been computed.
+
+        What it returns, unless that is None, takes the gradient's place: for this tensor and for
+        all that it was made from.
+
+        Parameters
+        ----------
+        hook : function of a Tensor of this tensor's shape
+
+        Returns
+        -------
+        handle, whose `remove()` takes the hook away
+        """
+        if not self.requires_grad:
+            raise GraphError("register_hook() on a tensor that does not require a gradient.")
+        if not isinstance(self.retains_grad, Hooks):
+            self.retains_grad = Hooks(keep=self.retains_grad)
+        return self.retains_grad.add(hook)
 
     # Other types and devices ---------------------------------------------------------------------
 

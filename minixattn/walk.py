@@ -10,8 +10,9 @@ from operator import attrgetter
 
 from . import backend
 from .changes import changed_since, check_unchanged
-from .engine import enable_grad, no_grad, same
-from .errors import GraphError
+from .engine import Node, constant, enable_grad, no_grad, same
+from .errors import GraphError, ShapeError
+from .hooks import Hooks
 
 _by_age = attrgetter("order")
 
@@ -53,7 +54,7 @@ def through_arrays(  # noqa: C901, PLR0912, PLR0915 (a function call an input wo
         if g is nothing:
             continue
         if node.retains_grad or (wanted is not None and node in wanted):
-            found[node] = g
+            g = noticed(node, g, found, wanted)
         if stale:
             check_unchanged(node)
         inputs, y, stretched = node.inputs, node.array, node.stretched
@@ -97,12 +98,42 @@ def through_tensors(nodes, found, nothing, wanted, useful, stale, retain_graph):
         if g is nothing:
             continue
         if node.retains_grad or (wanted is not None and node in wanted):
-            found[node] = g
+            g = noticed(node, g, found, wanted)
         if stale:
             check_unchanged(node)
         pass_back(node, (g, node, *node.inputs), found, nothing, useful)
         if not retain_graph:
             node.inputs = None
+
+
+def noticed(node, g, found, wanted):
+    """The gradient that a result passes on, after its hooks; kept where someone wants it."""
+    hooks, keep = node.retains_grad, True
+    if isinstance(hooks, Hooks):
+        keep = hooks.keep or (wanted is not None and node in wanted)
+        g = hooked(node, g)
+    if keep:
+        found[node] = g
+    return g
+
+
+def hooked(x, g):
+    """A gradient after the hooks of its tensor, which take and return Tensors.
+
+    They may keep or change what they are given, so it is theirs alone.
+    """
+    bare = backend.is_array(g)
+    g = constant(g.copy()) if bare else g
+    for (hook,) in x.retains_grad:
+        found = hook(g)
+        g = g if found is None else found
+        if not isinstance(g, Node) or g.shape != x.array.shape:
+            what = f"a Tensor of shape {g.shape}" if isinstance(g, Node) else type(g).__name__
+            raise ShapeError(
+                f"a hook on a tensor of shape {x.array.shape} returned {what}: expected a gradient "
+                f"of the same shape, or None to leave it as it is."
+            )
+    return g.array.copy() if bare else g
 
 
 def pass_back(node, values, found, nothing, useful):

@@ -51,7 +51,22 @@ b[:, :1].squeeze(1); y.unsqueeze(1); y.expand(2, 3); y.broadcast_to((2, 3)); b.f
 t.cat([x, p], 1); t.stack([x, p], 1); x.split([1, 2], 1); x.chunk(2, 1); x.unbind();
 x.flip(0, 1); y.repeat(2, 2); x.tile(2); x.T.contiguous(); x.clone(); x.detach() * x; x.float();
 x.half(); i.double(); x.to(t.float32); x.long(); t.gather(x, 1, i); x.index_select(1, j);
-t.take_along_dim(x, i, 1); t.tril(x); t.triu(x, 1); x[0]; x[:, 1:]; x[..., -1]; x[None, :, 0];
+t.take_along_dim(x, i, 1); t.roll(b, (1, -1), (0, 2)); x.roll(2); x.narrow(1, 1, 2);
+x.diagonal(); b.diagonal(1, 1, 2); t.diag(y, -1); t.diag(x, 1); t.diag_embed(x); t.hstack([x, p]);
+t.vstack([x, y]); t.meshgrid(y, y, indexing="ij"); t.meshgrid(y, y, indexing="xy"); x.round();
+p.round(decimals=1); x.floor(); x.ceil(); x.trunc(); i.floor(); p.log2(); p.log10();
+p.reciprocal(); x.nonzero(); z.nonzero(); i.nonzero(as_tuple=True); z.count_nonzero();
+t.count_nonzero(z, 1); x.masked_select(m); y.masked_select(m); z.detach().unique(); i.unique();
+t.unique(i, return_inverse=True, return_counts=True); t.unique(z.detach(), dim=0);
+x.scatter(1, i, p); x.scatter(1, i[:, :1], p[:, :1]); x.scatter(0, j[None, :2], 1.5);
+x.scatter_add(1, i, p);
+t.index_add(x, 0, j[:2], p, alpha=2); x.index_fill(1, j, -1.0);
+t.tril_indices(3, 4, -1, device=d);
+t.triu_indices(3, 3, 1, device=d); t.mv(x, y); t.addmm(y, x, x.new_ones(3, 3), beta=0.5);
+t.baddbmm(b[:, :, :1], b, b.mT, alpha=0.5); t.isclose(x, x + 1e-9); i.new_zeros(2, 2);
+x.new_full((2,), 7); x.new_tensor([1, 2]); t.clip(x, -0.2, 0.2); t.t(x);
+x.reshape_as(x.T); t.normal(0.0, 1.0, (2,), device=d) * 0; t.bernoulli(x.detach() * 0 + 1);
+t.tril(x); t.triu(x, 1); x[0]; x[:, 1:]; x[..., -1]; x[None, :, 0];
 x[j]; x[:, j]; x[j, j]; x[m]; b[0, :, j]; b[j, 1:, None]; ((x @ x.T) / 3 ** 0.5).softmax(-1) @ x;
 (b - b.mean(-1, keepdim=True)) / (b.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()
 """

@@ -110,8 +110,10 @@ def elementwise():
     yield from unary("square", mx.square)
     for name in ("exp", "sin", "cos", "tanh", "sigmoid", "erf", "relu"):
         yield from unary(name, getattr(mx, name))
-    for name in ("log", "log1p", "sqrt", "rsqrt"):
+    for name in ("log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal"):
         yield from unary(name, getattr(mx, name), start=0.2)
+    for name in ("round", "floor", "ceil", "trunc"):
+        yield from unary(name, getattr(mx, name))
     yield from unary("clamp", lambda x: mx.clamp(x, -0.5, 0.9))
     yield from one("clamp", "by tensors", mx.clamp, apart(2, 3), np.array(-0.5), apart(3, start=1))
     yield from binary("maximum", mx.maximum)
@@ -210,6 +212,45 @@ def indexing():
         yield name, "size 0", lambda x, n=name: getattr(mx, n)(x), [apart(0, 2)]
 
 
+def arrangement():
+    x = apart(2, 3)
+    for name, f in {
+        "roll": lambda x: mx.roll(x, (1, 2), (0, 1)), "narrow": lambda x: mx.narrow(x, 1, 1, 2),
+        "diagonal": lambda x: mx.diagonal(x, 1), "diag_embed": lambda x: mx.diag_embed(x, -1),
+        "diag": mx.diag, "hstack": lambda x: mx.hstack([x, x]),
+        "vstack": lambda x: mx.vstack([x, x[0]]),
+        "meshgrid": lambda x: mx.meshgrid(x[0], x[1]),
+        "masked_select": lambda x: mx.masked_select(x, on(x, [True, False, True])),
+    }.items():  # fmt: skip
+        yield name, "batch", f, [x]
+        yield name, "transposed view", lambda x, f=f: f(x.mT), [apart(3, 2)]
+        yield name, "broadcast view", lambda x, f=f: f(x.expand(2, 3)), [apart(1, 3)]
+    yield "roll", "flat", lambda x: x.roll(4), [x]
+    yield "roll", "size 0", lambda x: x.roll(1, 0), [apart(0, 2)]
+    yield "diag", "vector", lambda x: mx.diag(x, 1), [apart(3)]
+    yield "diagonal", "batch, other dims", lambda x: x.diagonal(-1, 2, 0), [apart(2, 2, 3)]
+    yield "narrow", "from the end", lambda x: x.narrow(0, -1, 1), [x]
+    yield "meshgrid", "xy", lambda a, b: mx.meshgrid(a, b, indexing="xy"), [apart(2), apart(3)]
+
+
+def scattering():
+    index = [[2, 0], [1, 2]]
+    a, b = apart(2, 3), apart(2, 2, seed=1)
+    yield "scatter", "dim 1", lambda x, y: mx.scatter(x, 1, on(x, index), y), [a, b]
+    yield "scatter", "larger src", lambda x, y: mx.scatter(x, 1, on(x, [[2]]), y), [a, b]
+    yield "scatter", "number", lambda x: mx.scatter(x, 0, on(x, [[1, 0]]), 2.5), [a]
+    yield "scatter", "views", lambda x, y: mx.scatter(x.mT, 0, on(x, index), y.mT), [a, b]
+    again = [[2, 2], [1, 1]]
+    yield "scatter_add", "repeats", lambda x, y: mx.scatter_add(x, 1, on(x, again), y), [a, b]
+    yield "scatter_add", "larger src", lambda x, y: x.scatter_add(0, on(x, [[1]]), y), [a, b]
+    for label, chosen in {"some": [2, 0], "repeats": [1, 1]}.items():
+        yield (
+            "index_add", label,
+            lambda x, y, i=chosen: mx.index_add(x, 1, on(x, i), y, alpha=2), [a, b],
+        )  # fmt: skip
+        yield "index_fill", label, lambda x, i=chosen: mx.index_fill(x, 1, on(x, i), 2.5), [a]
+
+
 def reductions():
     for name in ("sum", "mean"):
         yield from along(name, getattr(mx, name), empty=name == "sum")
@@ -261,6 +302,8 @@ def picked():
         f = lambda x, d=None, keepdim=False, p=p: mx.norm(x, p, d, keepdim)  # noqa: E731
         yield from along("norm", f, shapes=((2, 3), (2, 1, 2)), start=0.2, empty=p != np.inf)
         yield "norm", f"all, p={p}", f, [apart(2, 3)]
+    vectors = [apart(2, 3), apart(1, 3, seed=1)]
+    yield "cosine_similarity", "broadcast", lambda a, b: mx.cosine_similarity(a, b), vectors
     for name, more in (("sort", ()), ("sort", (True,)), ("topk", ())):
         pick = (lambda x, d: mx.topk(x, 1, d)) if name == "topk" else mx.sort
         f = lambda x, d, keepdim=False, p=pick, m=more: p(x, d, *m).values  # noqa: E731
@@ -283,6 +326,13 @@ def products():
     yield "matmul", "broadcast view", lambda a, b: a.expand(2, 3) @ b, [apart(1, 3), apart(3, 2)]
     yield "bmm", "batch", mx.bmm, [apart(2, 1, 2), apart(2, 2, 3, seed=1)]
     yield "mm", "matrices", mx.mm, [apart(2, 3), apart(3, 1, seed=1)]
+    yield "mv", "matrix, vector", mx.mv, [apart(2, 3), apart(3, seed=1)]
+    plane = [apart(3), apart(2, 2, seed=1), apart(2, 3, seed=2)]
+    yield "addmm", "broadcast", lambda a, b, c: mx.addmm(a, b, c, beta=2, alpha=3), plane
+    space = [apart(2, 1), apart(2, 2, 2, seed=1), apart(2, 2, 3, seed=2)]
+    yield "baddbmm", "broadcast", lambda a, b, c: mx.baddbmm(a, b, c, beta=2, alpha=3), space
+    yield "baddbmm", "beta 0", lambda b, c: mx.baddbmm(b, b, c, beta=0), [
+        apart(2, 2, 2), apart(2, 2, 2)]  # fmt: skip
     yield "dot", "vectors", mx.dot, [apart(3), apart(3, seed=1)]
     yield "outer", "vectors", mx.outer, [apart(2), apart(3, seed=1)]
     for equation, *sizes in (
@@ -295,4 +345,7 @@ def products():
         yield "einsum", equation, f, [apart(*n, seed=i) for i, n in enumerate(sizes)]
 
 
-ROWS = [*elementwise(), *shapes(), *indexing(), *reductions(), *picked(), *products()]
+ROWS = [
+    *elementwise(), *shapes(), *arrangement(), *indexing(), *scattering(), *reductions(),
+    *picked(), *products(),
+]  # fmt: skip

@@ -161,5 +161,8 @@ def module():
     cupy.random = types.SimpleNamespace(default_rng=Generator, Generator=Generator)
     cupy.RawKernel, cupy.ElementwiseKernel = RawKernel, elementwise
     cupy.ReductionKernel = reduction
-    cupy.cuda = types.SimpleNamespace(is_available=lambda: True)
+    stream = types.SimpleNamespace(synchronize=lambda: None)
+    cupy.cuda = types.SimpleNamespace(
+        is_available=lambda: True, get_current_stream=lambda: stream
+    )
     return cupy

@@ -24,18 +24,18 @@ table = pytest.mark.parametrize("name, label, f, arrays", ROWS, ids=IDS)
 NO_GRADIENT = set(
     """floor_divide eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and
     bitwise_or bitwise_xor bitwise_not isnan isinf isfinite argmax argmin argsort any
-    all""".split()
+    all isclose nonzero count_nonzero unique bernoulli multinomial""".split()
 )
 
 # Parts of operations, on arrays, shapes and keys; the operations that use them are in the table.
 PARTS = set(
-    """floating delicate detached nonzero larger bits compare alike same_but key_of is_basic
+    """floating delicate detached nonzero_divisor larger bits compare alike same_but key_of is_basic
     in_steps ask_range out_of_range along
     check_index triangle reduced spread nonempty wide count extreme position select_extreme others
     shifted one_dim squeeze_at multiply rows grad_of_left grad_of_right product_error parse
-    check_sizes diagonal keep pair size ratio axis sizes whole numpy_names floats_only
+    check_sizes on_diagonal keep pair size ratio axis sizes whole numpy_names floats_only
     not_bool check_range length euclidean_norm ranked plus minus over horner in_intervals in_single
-    large middle small""".split()
+    large middle small prepared source slices probabilities refuse too_few""".split()
 )
 
 # What answers with a plain bool or int.
@@ -46,10 +46,11 @@ MIRRORED = {"place": "pick", "take": "pick"}
 
 # Functions of the package that make tensors from nothing, or set and ask for a mode.
 MAKING = set(
-    """arange as_tensor empty empty_like eye from_dlpack from_numpy full full_like linspace ones
-    ones_like rand rand_like randint randn randn_like randperm tensor zeros zeros_like
-    is_grad_enabled manual_seed get_default_dtype set_default_dtype get_num_threads set_num_threads
-    load save trace""".split()
+    """arange as_tensor empty empty_like eye from_dlpack from_numpy full full_like linspace normal
+    ones ones_like rand rand_like randint randn randn_like randperm tensor tril_indices triu_indices
+    zeros zeros_like BoolTensor DoubleTensor FloatTensor IntTensor LongTensor is_grad_enabled
+    manual_seed get_default_dtype set_default_dtype get_num_threads set_num_threads
+    set_printoptions load save trace""".split()
 )
 
 
@@ -177,5 +178,9 @@ def test_functions_without_a_gradient_return_constants(name):
     if name.startswith("bitwise"):
         x, y = x.detach().long(), y.detach().long()
     wants_two = "other" in inspect.signature(function).parameters
-    result = function(x, y) if wants_two else function(x)
+    more = {"bernoulli": [], "multinomial": [1]}.get(name)
+    if more is not None:
+        result = getattr(mx, name)(x / 2, *more)
+    else:
+        result = function(x, y) if wants_two else function(x)
     assert not result.requires_grad and result.grad_fn is None

@@ -31,11 +31,11 @@ ROOT = Path(minixattn.__file__).parent
 ORDER = [
     ("errors", "ops.arguments", "pending"),
     ("backend", "dtypes", "cuda", "kernels", "threads", "workspace"),
-    ("grad_mode", "engine", "changes", "walk", "backward", "recompute",
+    ("grad_mode", "hooks", "engine", "changes", "walk", "backward", "recompute",
      "precision"),
     ("ops",),
     ("methods", "inplace", "printing", "tensor"),
-    ("creation", "gradcheck", "autograd", "nesting", "serialization"),
+    ("creation", "function", "gradcheck", "autograd", "utils", "nesting", "serialization"),
     ("tracing", "tracing_text", "masks", "mask_type", "mask_text"),
     ("nn",),
     ("optim", "amp"),

@@ -95,3 +95,23 @@ def test_a_parameter_says_so():
 
     x = rebuild(Parameter, np.ones(1, np.float32), True, None)
     assert repr(x) == "Parameter containing:\ntensor([1.], requires_grad=True)"
+
+
+@pytest.fixture
+def usual_options():
+    yield
+    mx.set_printoptions(profile="default")
+
+
+@pytest.mark.usefixtures("usual_options")
+def test_the_way_tensors_print_can_be_changed():
+    x = mx.tensor([1e-5, 2.5, 1000.0])
+    assert str(x) == "tensor([1.0000e-05, 2.5000e+00, 1.0000e+03])"
+    mx.set_printoptions(sci_mode=False)
+    assert str(x) == "tensor([   0.0000,    2.5000, 1000.0000])"
+    mx.set_printoptions(precision=2, sci_mode=False)
+    assert str(x) == "tensor([   0.00,    2.50, 1000.00])"
+    mx.set_printoptions(edgeitems=1, threshold=5)
+    assert str(mx.arange(9)) == "tensor([0,  ..., 8])"
+    with pytest.raises(ValueError, match="profile must be one of default, short, full, got 'long'"):
+        mx.set_printoptions(profile="long")

@@ -20,6 +20,70 @@ class ReLU(Module):
         return "inplace=True" if self.inplace else ""
 
 
+class LeakyReLU(Module):
+    """y = x where x > 0, else slope·x."""
+
+    def __init__(self, negative_slope=0.01, inplace=False):
+        super().__init__()
+        self.negative_slope, self.inplace = negative_slope, inplace
+
+    def forward(self, input):
+        """Any shape → the same."""
+        return F.leaky_relu(input, self.negative_slope)
+
+    def extra_repr(self):
+        """The options."""
+        return f"negative_slope={self.negative_slope}"
+
+
+class ELU(Module):
+    """y = x where x > 0, else α (eˣ − 1)."""
+
+    def __init__(self, alpha=1.0, inplace=False):
+        super().__init__()
+        self.alpha, self.inplace = alpha, inplace
+
+    def forward(self, input):
+        """Any shape → the same."""
+        return F.elu(input, self.alpha)
+
+    def extra_repr(self):
+        """The options."""
+        return f"alpha={self.alpha}"
+
+
+class Softplus(Module):
+    """y = ln(1 + e^βx) / β."""
+
+    def __init__(self, beta=1.0, threshold=20.0):
+        super().__init__()
+        self.beta, self.threshold = beta, threshold
+
+    def forward(self, input):
+        """Any shape → the same."""
+        return F.softplus(input, self.beta, self.threshold)
+
+    def extra_repr(self):
+        """The options."""
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class GLU(Module):
+    """y = a ⊙ σ(b) for the halves a, b of x along `dim`."""
+
+    def __init__(self, dim=-1):
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input):
+        """Any shape → the same, half as long in `dim`."""
+        return F.glu(input, self.dim)
+
+    def extra_repr(self):
+        """The options."""
+        return f"dim={self.dim}"
+
+
 class GELU(Module):
     """y = x Φ(x); `approximate` is "none" or "tanh", see `functional.gelu`."""
 

@@ -1,6 +1,7 @@
 """Modules made of modules, in a row or by name."""
 
 from .module import Module, layout
+from .parameter import Parameter
 
 
 class Numbered(Module):
@@ -176,3 +177,51 @@ class ModuleDict(Module):
         """Add the modules of a dict, or of (name, module) pairs."""
         for key, module in dict(modules).items():
             self[key] = module
+
+
+class ParameterList(Module):
+    """A list of parameters; a plain list as an attribute works too.
+
+    Its parameters are named "0", "1", … in the `state_dict`. A tensor becomes a `Parameter`.
+    """
+
+    def __init__(self, values=()):
+        super().__init__()
+        self.extend(values)
+
+    def _all(self):
+        return [p for p in vars(self).values() if isinstance(p, Parameter)]
+
+    def __len__(self):
+        return len(self._all())
+
+    def __iter__(self):
+        return iter(self._all())
+
+    def __getitem__(self, index):
+        found = self._all()[index]
+        return ParameterList(found) if isinstance(index, slice) else found
+
+    def __setitem__(self, index, value):
+        self[index]  # raises where there is none
+        setattr(self, str(range(len(self))[index]), as_parameter(value))
+
+    def append(self, value):
+        """Add a parameter at the end; returns the list."""
+        setattr(self, str(len(self)), as_parameter(value))
+        return self
+
+    def extend(self, values):
+        """Add several at the end; returns the list."""
+        for value in values:
+            self.append(value)
+        return self
+
+    def extra_repr(self):
+        """The parameters' shapes."""
+        return ", ".join(str(p.shape) for p in self)
+
+
+def as_parameter(value):
+    """A Parameter as it is, or one made of a tensor."""
+    return value if isinstance(value, Parameter) else Parameter(value)

@@ -178,3 +178,19 @@ class Flatten(Module):
     def extra_repr(self):
         """The options."""
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Dimension `dim` as several: (N, a·b) → (N, a, b) for the sizes (a, b)."""
+
+    def __init__(self, dim, unflattened_size):
+        super().__init__()
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, input):
+        """As `Tensor.unflatten`."""
+        return input.unflatten(self.dim, self.unflattened_size)
+
+    def extra_repr(self):
+        """The options."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

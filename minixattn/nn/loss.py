@@ -86,3 +86,50 @@ class BCEWithLogitsLoss(Loss):
         return F.binary_cross_entropy_with_logits(
             input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
         )
+
+
+class BCELoss(Loss):
+    """ℓ = −w (t ln x + (1 − t) ln(1 − x)); see `functional.binary_cross_entropy`."""
+
+    def __init__(self, weight=None, *, reduction="mean"):
+        super().__init__(weight, reduction)
+
+    def forward(self, input, target):
+        """Two tensors of one shape → ()."""
+        return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
+
+
+class KLDivLoss(Module):
+    """ℓ = t (ln t − x) for log probabilities x; see `functional.kl_div`."""
+
+    def __init__(self, *, reduction="mean", log_target=False):
+        super().__init__()
+        self.reduction, self.log_target = reduction, log_target
+
+    def forward(self, input, target):
+        """Log probabilities and probabilities of one shape → ()."""
+        return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+
+
+class SmoothL1Loss(Module):
+    """ℓ = d² / 2β where |d| < β, else |d| − β/2; see `functional.smooth_l1_loss`."""
+
+    def __init__(self, *, reduction="mean", beta=1.0):
+        super().__init__()
+        self.reduction, self.beta = reduction, beta
+
+    def forward(self, input, target):
+        """Two tensors of one shape → ()."""
+        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+
+
+class CosineSimilarity(Module):
+    """y = x₁·x₂ / (‖x₁‖ ‖x₂‖) along `dim`; see `functional.cosine_similarity`."""
+
+    def __init__(self, dim=1, eps=1e-8):
+        super().__init__()
+        self.dim, self.eps = dim, eps
+
+    def forward(self, x1, x2):
+        """Two tensors that broadcast → the same without `dim`."""
+        return F.cosine_similarity(x1, x2, self.dim, self.eps)

@@ -8,12 +8,13 @@ counts once.
 from ..dtypes import float16, float32, float64, resolve
 from ..engine import Node
 from ..errors import DTypeError
+from .calls import Called
 from .parameter import Parameter
-from .parts import own_buffers, own_parameters, parts, tensors, walk
+from .parts import at, own_buffers, own_parameters, parts, tensors, walk
 from .state import load
 
 
-class Module:
+class Module(Called):
     """Base class of all layers and models.
 
     Assign parameters and other modules to attributes in `__init__`, and say in `forward` what is
@@ -42,9 +43,6 @@ class Module:
     def forward(self, *args, **options):
         """What the module computes; a subclass says it."""
         raise NotImplementedError(f"{type(self).__name__} must define forward().")
-
-    def __call__(self, *args, **options):
-        return self.forward(*args, **options)
 
     # What it consists of -------------------------------------------------------------------------
 
@@ -82,6 +80,14 @@ class Module:
         """The module itself and all its parts, each once."""
         return (m for _, m in self.named_modules())
 
+    def get_submodule(self, target):
+        """The part of that path: `get_submodule("encoder.layers.0")`; "" is the module itself."""
+        return at(self, "module", target, self.named_modules(remove_duplicate=False))
+
+    def get_parameter(self, target):
+        """The parameter of that path: `get_parameter("encoder.layers.0.weight")`."""
+        return at(self, "parameter", target, self.named_parameters(remove_duplicate=False))
+
     def children(self):
         """The immediate parts, each once."""
         return (m for _, m in self.named_children())
@@ -114,6 +120,8 @@ class Module:
             raise TypeError(f"module {name!r} must be a Module or None, got {_kind(module)}.")
         self._claim(name)
         setattr(self, name, module)
+
+    register_module = add_module
 
     def _claim(self, name):
         """Raise unless `name` can become a new part."""

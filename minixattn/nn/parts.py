@@ -1,5 +1,7 @@
 """What a module consists of, read off its attributes: the walks behind `Module`."""
 
+from difflib import get_close_matches
+
 from .parameter import Parameter
 
 
@@ -57,3 +59,14 @@ def tensors(own, modules, remove_duplicate):
             if not (remove_duplicate and x in seen):
                 seen.add(x)
                 yield (f"{path}.{name}" if path else name), x
+
+
+def at(module, what, path, named):
+    """The one of that path among (path, thing) pairs; AttributeError with the nearest if none."""
+    things = dict(named)
+    if path not in things:
+        near = ", ".join(map(repr, get_close_matches(str(path), things, 3))) or "none"
+        raise AttributeError(
+            f"{type(module).__name__} has no {what} {path!r}; the nearest are {near}."
+        )
+    return things[path]

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..engine import Node, binary, broadcasts, constant
 from ..errors import DTypeError, broadcast_error
-from .elementwise import detached
+from .rounding import detached
 
 
 def compare(name, forward):
@@ -67,6 +67,13 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     if not broadcasts(input.shape, other.shape):
         raise broadcast_error("allclose", input.shape, other.shape)
     return bool(np.allclose(input.array, other.array, rtol, atol, equal_nan))
+
+
+def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Where |input − other| ≤ atol + rtol |other|."""
+    if not broadcasts(input.shape, other.shape):
+        raise broadcast_error("isclose", input.shape, other.shape)
+    return constant(np.isclose(input.array, other.array, rtol, atol, equal_nan))
 
 
 def equal(input, other):

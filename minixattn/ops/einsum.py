@@ -33,7 +33,7 @@ def einsum(equation, *operands):
     operands = [lift(x) for x in operands]
     inputs, output = parse(equation, operands)
     check_sizes(equation, inputs, operands)
-    terms = [diagonal(x, letters) for x, letters in zip(operands, inputs)]
+    terms = [on_diagonal(x, letters) for x, letters in zip(operands, inputs)]
     x, letters = terms[0]
     for i, (y, others) in enumerate(terms[1:], 2):
         later = set(output).union(*(t[1] for t in terms[i:]))
@@ -94,7 +94,7 @@ def check_sizes(equation, inputs, operands):
             size[c] = max(size[c], n)
 
 
-def diagonal(x, letters):
+def on_diagonal(x, letters):
     """A repeated letter picks the diagonal: "ii" is x[i, i]."""
     for c in letters:
         while letters.count(c) > 1:

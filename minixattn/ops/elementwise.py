@@ -24,7 +24,6 @@ from ..engine import (
 )  # fmt: skip
 from ..errors import broadcast_error
 from ..precision import open_blocks, raised
-from . import division
 from .arguments import check_range, not_bool
 from .erf import erf as erf_of_array
 
@@ -85,30 +84,6 @@ def rdiv(input, other):
     return div(other, input)
 
 
-def floor_divide(input, other):
-    """y = ⌊a / b⌋, which is flat: no gradient."""
-    nonzero("floor_divide", input, other)
-    return binary(division.floor_divide, detached(input), detached(other))
-
-
-def remainder(input, other):
-    """y = a − b⌊a / b⌋, of b's sign; ∂L/∂a = g, ∂L/∂b = −g ⌊a / b⌋."""
-    nonzero("remainder", input, other)
-    return binary(
-        division.remainder, input, other,
-        lambda g, _y, _a, _b: g, lambda g, _y, a, b: -g * floor_divide(a, b),
-    )  # fmt: skip
-
-
-def nonzero(name, input, other):
-    """Raise for integers divided by 0, which have no infinity to show for it."""
-    b = other.array if isinstance(other, Node) else other
-    a = input.array if isinstance(input, Node) else input
-    whole = np.result_type(a).kind != "f" and np.result_type(b).kind != "f"
-    if whole and (b == 0 if isinstance(b, (int, np.generic)) else (b == 0).any()):
-        raise ZeroDivisionError(f"{name}: integers cannot be divided by 0, which `other` holds.")
-
-
 def pow(input, exponent):
     """y = a^b; ∂L/∂a = g b a^(b−1), ∂L/∂b = g y ln a (0 where a = 0 ≤ b, as in the limit)."""
     if open_blocks:
@@ -142,6 +117,11 @@ def sign(input):
     return unary(np.sign, input, lambda g, _y, _x: g * 0)
 
 
+def reciprocal(input):
+    """y = 1 / x; ∂L/∂x = −g y²."""
+    return 1 / input
+
+
 def square(input):
     """y = x²; ∂L/∂x = 2 g x."""
     if isinstance(input, Node) and input.array.dtype.kind == "b":
@@ -164,11 +144,6 @@ def delicate(x):
     return floating(raised(x) if open_blocks else x)
 
 
-def detached(x):
-    """A tensor's value alone, without its history."""
-    return constant(x.array) if isinstance(x, Node) else x
-
-
 def exp(input):
     """y = eˣ; ∂L/∂x = g y."""
     return unary(np.exp, delicate(input), lambda g, y, _x: g * y)
@@ -177,6 +152,16 @@ def exp(input):
 def log(input):
     """y = ln x; ∂L/∂x = g / x."""
     return unary(np.log, delicate(input), lambda g, _y, x: g / x)
+
+
+def log2(input):
+    """y = log₂ x; ∂L/∂x = g / (x ln 2)."""
+    return unary(np.log2, delicate(input), lambda g, _y, x: g / (x * math.log(2)))
+
+
+def log10(input):
+    """y = log₁₀ x; ∂L/∂x = g / (x ln 10)."""
+    return unary(np.log10, delicate(input), lambda g, _y, x: g / (x * math.log(10)))
 
 
 def log1p(input):

@@ -119,6 +119,30 @@ def mm(input, mat2):
     return matmul(input, mat2)
 
 
+def mv(input, vec):
+    """y = input vec for a matrix and a vector."""
+    if input.ndim != 2 or vec.ndim != 1:
+        raise ShapeError(
+            f"mv needs a matrix and a vector, got shapes {input.shape} and {vec.shape}."
+        )
+    return matmul(input, vec)
+
+
+def addmm(input, mat1, mat2, *, beta=1, alpha=1):
+    """y = beta·input + alpha·mat1 mat2 for matrices; `input` broadcasts, ignored if beta is 0."""
+    product = mm(mat1, mat2) * alpha
+    return product if beta == 0 else input * beta + product
+
+
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """y[b] = beta·input[b] + alpha·batch1[b] batch2[b]; `input` broadcasts.
+
+    With beta 0, `input` is ignored, NaN and all: attention scores begin with an empty one.
+    """
+    product = bmm(batch1, batch2) * alpha
+    return product if beta == 0 else input * beta + product
+
+
 def dot(input, other):
     """y = Σ a b for two vectors."""
     if input.ndim != 1 or other.ndim != 1:

@@ -194,3 +194,83 @@ def test_a_lesson_trains_to_pytorchs_loss(form):
             optimizer.step()
         losses.append(loss.item())
     assert losses[0] == pytest.approx(losses[1], rel=1e-8)
+
+
+# What lessons do around attention ----------------------------------------------------------------
+
+
+def smoothed(t, x, target):
+    """Labels smoothed by hand, with 0 for padding, and the divergence from them."""
+    size = x.shape[1]
+    true = t.full_like(x.detach(), 0.1 / (size - 2))
+    true.scatter_(1, target.data.unsqueeze(1), 0.9)
+    true[:, 0] = 0
+    padding = t.nonzero(target.data == 0)
+    if padding.dim() > 0:
+        true.index_fill_(0, padding.squeeze(), 0.0)
+    criterion = t.nn.KLDivLoss(reduction="sum")
+    return criterion(t.log_softmax(x, dim=-1), true.clone().detach())
+
+
+def relevance(t, x, _target):
+    """Gradient times attention: the weights are watched by a hook on the module and on them."""
+    seen = {}
+    layer = t.nn.Softmax(-1)
+    handle = layer.register_forward_hook(lambda _module, _args, out: seen.update(weights=out))
+    weights = layer(x @ x.T)
+    weights.register_hook(lambda g: seen.update(gradient=g))
+    loss = (weights @ x).square().sum()
+    t.autograd.grad(loss, x, retain_graph=True)
+    handle.remove()
+    kept = (seen["gradient"] * seen["weights"]).clamp(min=0).detach()
+    return loss + (kept * weights).sum()
+
+
+def most_likely_few(t, x, _target):
+    """Scores below the best two are cut off before the softmax."""
+    scores = x.detach().clone()
+    best, _ = t.topk(scores, min(2, scores.size(-1)))
+    scores[scores < best[:, [-1]]] = -float("Inf")
+    allowed = scores != -float("Inf")
+    assert t.multinomial(t.softmax(scores, -1), num_samples=2).sort(-1)[0].equal(
+        t.nonzero(allowed)[:, 1].reshape(-1, 2)
+    )
+    return (t.log_softmax(x.masked_fill(~allowed, -1e9), -1) * allowed).sum()
+
+
+def contrast(t, x, target):
+    """Images and texts that belong together are on the diagonal."""
+    F = t.nn.functional
+    a, b = F.normalize(x, dim=-1), F.normalize(x.roll(1, 0) + 0.5, dim=-1)
+    scores = a @ b.t() * t.tensor(0.7).double().exp()
+    labels = t.arange(len(scores))
+    loss = (F.cross_entropy(scores, labels) + F.cross_entropy(scores.t(), labels)) / 2
+    return loss + F.cosine_similarity(a, b).mean() + scores.diagonal().sum() * target.float().mean()
+
+
+def windowed(t, x, _target):
+    """Scores of near positions alone, their distances penalised, the rows batched."""
+    n = len(x)
+    rows, columns = t.meshgrid(t.arange(n), t.arange(n), indexing="ij")
+    near = (rows - columns).abs() <= 1
+    batch = t.stack([x, x + 1])
+    scores = t.baddbmm(-(rows - columns).abs().double(), batch, batch.mT, beta=0.3, alpha=0.5)
+    lower, upper = t.tril_indices(n, n, -1), t.triu_indices(n, n, 1)
+    picked = scores[0][lower[0], lower[1]].sum() - scores[1][upper[0], upper[1]].sum()
+    weights = scores.masked_fill(~near, float("-inf")).softmax(-1)
+    return (weights @ batch).square().sum() + picked
+
+
+AROUND = [smoothed, relevance, most_likely_few, contrast, windowed]
+
+
+@pytest.mark.parametrize("passage", AROUND, ids=lambda passage: passage.__name__)
+def test_what_a_lesson_does_around_attention_has_pytorchs_loss_and_gradient(passage):
+    found = []
+    for t in (OURS[0], PYTORCH[0]):
+        x = t.tensor(normal(5, 6), requires_grad=True)
+        loss = passage(t, x, t.tensor([3, 0, 1, 5, 0]))
+        loss.backward()
+        found.append((array(loss), array(x.grad)))
+    for ours, theirs in zip(*found):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)

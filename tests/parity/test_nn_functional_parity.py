@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from compare import compare, everywhere, normal, same_error
+
+import minixattn as mx
 
 F = "t.nn.functional."
 
@@ -28,6 +31,8 @@ def test_linear(shape, bias):
 ELEMENTWISE = [
     "relu(x)", "relu(x, inplace=False)", "gelu(x)", 'gelu(x, approximate="tanh")', "silu(x)",
     "tanh(x)", "sigmoid(x)", "logsigmoid(x)", "softmax(x, dim=-1)", "log_softmax(x, dim=0)",
+    "leaky_relu(x)", "leaky_relu(x, 0.2)", "elu(x)", "elu(x, alpha=0.5)", "softplus(x)",
+    "softplus(x, 2, 3)", "glu(x)", "glu(x, dim=1)",
     "softmax(x, 1)", "dropout(x, 0.4, False)", "dropout(x, p=0.0)", "dropout(x, 1.0, True)",
 ]  # fmt: skip
 
@@ -38,7 +43,7 @@ def test_activations(expression):
 
 
 @pytest.mark.parametrize("expression", ["gelu(x)", 'gelu(x, approximate="tanh")', "silu(x)",
-                                        "logsigmoid(x)"])  # fmt: skip
+                                        "logsigmoid(x)", "elu(x)", "softplus(x)"])  # fmt: skip
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_activations_far_out(expression, dtype):
     x = np.array([-1e4, -40.0, -12.0, -6.0, 0.0, 6.0, 40.0, 1e4], dtype)
@@ -105,6 +110,28 @@ def test_one_hot():
 @pytest.mark.parametrize("value", ["", ', "constant", 7.5', ", value=-1"])
 def test_pad(pad, value):
     everywhere(f"{F}pad(x, {pad}{value})", x=normal(4, 3, 5))
+
+
+@pytest.mark.parametrize("options", ["", ", dim=0", ", dim=-1, eps=1e-3"])
+def test_cosine_similarity(options):
+    everywhere(f"{F}cosine_similarity(x, y{options})", x=normal(3, 4), y=normal(3, 4, seed=1))
+    everywhere(f"t.cosine_similarity(x, y{options})", x=normal(3, 4), y=normal(1, 4, seed=1))
+
+
+def test_vectors_shorter_than_eps_are_less_alike():
+    text = "cosine_similarity(x.detach(), y.detach(), eps=2.0)"
+    compare(F + text, x=normal(3, 4), y=normal(3, 4))
+
+
+def test_hard_samples_are_one_hot_and_pass_the_gradient_of_the_soft_ones():
+    for t in (mx, torch):
+        t.manual_seed(0)
+        x = t.tensor(normal(200, 3), requires_grad=True)
+        y = t.nn.functional.gumbel_softmax(x, tau=0.5, hard=True)
+        assert np.isin(y.detach().numpy().round(12), (0, 1)).all()
+        assert np.allclose(y.detach().numpy().sum(1), 1)
+        (y * t.tensor([1.0, 2.0, 4.0])).sum().backward()
+        assert (x.grad != 0).any()
 
 
 # Losses ------------------------------------------------------------------------------------------
@@ -182,6 +209,44 @@ def test_binary_cross_entropy_with_weights(reduction, options):
         f"{F}binary_cross_entropy_with_logits(x, y, {text}, reduction='{reduction}')",
         x=normal(2, 3), y=t, w=w, p=p,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "batchmean"])
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+def test_kl_div(reduction):
+    p, x = probabilities(4, 3, dim=1), normal(4, 3)
+    text = f"{F}kl_div(t.log_softmax(x, 1), p, reduction='{reduction}')"
+    compare(text, x=x, p=p)
+    compare(text[:-1] + ", log_target=True)", x=x, p=np.log(p))
+    p[0, 0] = p[2] = 0
+    compare(text.replace("p,", "p.detach(),"), x=x, p=p)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_binary_cross_entropy_of_probabilities(reduction):
+    x, p, w = probabilities(4, 3, dim=1), probabilities(4, 3, dim=0), np.abs(normal(3))
+    text = f"{F}binary_cross_entropy(x, p.detach(), reduction='{reduction}')"
+    compare(text, x=x, p=p)
+    compare(text.replace("(),", "(), w.detach(),"), x=x, p=p, w=w)
+    compare(text.replace(".detach()", ""), twice=False, x=x, p=p)
+
+
+def test_binary_cross_entropy_at_its_ends():
+    found = []
+    for t in (mx, torch):  # whose smallest x (1 − x) is a float32 number
+        x = t.tensor([0.0, 1.0, 0.0, 1.0], dtype=t.float64, requires_grad=True)
+        y = t.tensor([0.0, 0.0, 1.0, 1.0], dtype=t.float64)
+        losses = t.nn.functional.binary_cross_entropy(x, y, reduction="none")
+        losses.sum().backward()
+        found.append([*losses.tolist(), *x.grad.tolist()])
+    np.testing.assert_allclose(*found, rtol=1e-8)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("beta", [1.0, 0.3, 0.0])
+def test_smooth_l1_loss(reduction, beta):
+    text = f"{F}smooth_l1_loss(x, y, reduction='{reduction}', beta={beta})"
+    compare(text, x=normal(4, 3), y=normal(4, 3, seed=1))
 
 
 def test_binary_cross_entropy_far_out_and_at_zero():

@@ -33,6 +33,11 @@ NUMBERS = {
     "GELU(approximate='tanh')": (2, 3),
     "SiLU()": (2, 3),
     "Tanh()": (2, 3),
+    "LeakyReLU(0.2)": (2, 3),
+    "ELU()": (2, 3),
+    "Softplus()": (2, 3),
+    "GLU()": (2, 4),
+    "Unflatten(1, (3, 2))": (2, 6),
     "Sigmoid()": (2, 3),
     "Softmax(-1)": (2, 3),
     "Softmax(dim=1)": (2, 3, 4),
@@ -188,7 +193,9 @@ LOSSES = ["CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1, reduction
           "CrossEntropyLoss(t.tensor([1.0, 2.0, 0.5]), ignore_index=1)",
           "NLLLoss(t.tensor([1.0, 2.0, 0.5]))",
           "NLLLoss(reduction='none', ignore_index=0)"]  # fmt: skip
-PAIRS = ["MSELoss()", "MSELoss(reduction='sum')", "L1Loss()", "L1Loss(reduction='none')",
+PAIRS = ["KLDivLoss(reduction='batchmean')", "BCELoss()", "SmoothL1Loss(beta=0.5)",
+         "CosineSimilarity()", "MSELoss()", "MSELoss(reduction='sum')", "L1Loss()",
+         "L1Loss(reduction='none')",
          "BCEWithLogitsLoss()", "BCEWithLogitsLoss(pos_weight=t.tensor([1.0, 2.0, 0.5]))",
          "BCEWithLogitsLoss(t.tensor([1.0, 2.0, 0.5]), reduction='none')"]  # fmt: skip
 
@@ -199,6 +206,7 @@ def test_losses_are_pytorchs(expression):
     assert list(ours.state_dict()) == list(theirs.state_dict())
     x = normal(4, 3)
     target = np.array([0, 2, 1, 2]) if expression in LOSSES else np.abs(normal(4, 3)) % 1
+    x = np.abs(x) % 1 if expression == "BCELoss()" else x
     a, b = mx.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
     agree(ours, theirs, ours(a, mx.tensor(target)), theirs(b, torch.tensor(target)), expression)
     close(a.grad, b.grad, f"{expression}: gradient")
@@ -275,3 +283,14 @@ def test_layers_start_with_pytorchs_distribution(name):
     assert (a.shape, a.dtype) == (b.shape, b.dtype)
     a, b = (np.quantile(x, np.linspace(0.001, 0.999, 41)) for x in (a, b))
     np.testing.assert_allclose(a, b, atol=0.03 * np.ptp(b))
+
+
+def test_a_list_of_parameters_has_pytorchs_names():
+    def listed(t):
+        return t.nn.ParameterList([t.nn.Parameter(t.ones(2)), t.zeros(3)]).append(t.ones(1))
+
+    ours, theirs = listed(mx), listed(torch)
+    assert list(ours.state_dict()) == list(theirs.state_dict()) == ["0", "1", "2"]
+    assert [len(p) for p in ours] == [len(p) for p in theirs] == [2, 3, 1]
+    ours[1] = mx.ones(4)
+    assert len(ours[-2]) == 4 and len(ours[1:]) == 2

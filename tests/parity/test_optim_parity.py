@@ -120,6 +120,14 @@ SCHEDULES = [
     ("OneCycleLR", {"max_lr": [0.5], "epochs": 5, "steps_per_epoch": 7, "div_factor": 4.0,
                     "final_div_factor": 20.0, "base_momentum": 0.6, "max_momentum": [0.8]}),
     ("OneCycleLR", {"max_lr": 0.5, "total_steps": 25, "pct_start": 0.0}),
+    ("StepLR", {"step_size": 4}),
+    ("StepLR", {"step_size": 1, "gamma": 0.9}),
+    ("MultiStepLR", {"milestones": [3, 3, 11], "gamma": 0.5}),
+    ("ExponentialLR", {"gamma": 0.95}),
+    ("LinearLR", {}),
+    ("LinearLR", {"start_factor": 1.0, "end_factor": 0.1, "total_iters": 12}),
+    *[("CosineAnnealingWarmRestarts", o)
+      for o in combinations(T_0=[1, 5], T_mult=[1, 2], eta_min=[0.0, 0.05])],
 ]  # fmt: skip
 
 
@@ -130,6 +138,45 @@ def test_schedules_are_pytorchs(name, options, optimizer):
         warnings.simplefilter("ignore")  # PyTorch's about steps without gradients
         ours, theirs = (schedule(t, name, options, optimizer) for t in (mx, torch))
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_schedules_in_sequence_are_pytorchs():
+    runs = []
+    for t in (mx, torch):
+        optimizer = t.optim.SGD(parameters(t), lr=0.2)
+        kinds = t.optim.lr_scheduler
+        warm_up = kinds.LinearLR(optimizer, 0.1, total_iters=4)
+        wave = kinds.CosineAnnealingLR(optimizer, 6)
+        parts = [warm_up, wave, kinds.ExponentialLR(optimizer, 0.9)]
+        scheduler = kinds.SequentialLR(optimizer, parts, [4, 10])
+        runs.append([])
+        for _ in range(20):
+            runs[-1].append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+    np.testing.assert_allclose(*runs, rtol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
+@pytest.mark.parametrize("options", [
+    {}, {"patience": 1, "cooldown": 2, "factor": 0.5},
+    {"patience": 0, "threshold": 0.2, "min_lr": 0.05},
+])  # fmt: skip
+def test_plateaus_are_noticed_as_pytorch_notices_them(mode, threshold_mode, options):
+    metrics = np.random.default_rng(0).uniform(0.5, 1.0, 60).round(2)
+    runs = []
+    for t in (mx, torch):
+        optimizer = t.optim.SGD(parameters(t), lr=0.2)
+        scheduler = t.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode, threshold_mode=threshold_mode, **options
+        )
+        runs.append([])
+        for m in metrics:
+            scheduler.step(t.tensor(m))
+            runs[-1].append((*scheduler.get_last_lr(), scheduler.num_bad_epochs))
+    np.testing.assert_allclose(*runs, rtol=1e-12)
 
 
 def test_the_last_rate_of_a_cycle_is_pytorchs():

@@ -1,18 +1,46 @@
-"""Activations. GELU and SiLU let x through a smooth gate: y = x ⊙ gate(x)."""
+"""Activations. GELU, SiLU and GLU let x through a smooth gate: y = x ⊙ gate(x)."""
 
 import math
 
 import numpy as np
 
-from ...engine import unary
+from ... import backend
+from ...engine import constant, unary
+from ...errors import ShapeError
 from ...ops import elementwise
-from ...ops.elementwise import abs, exp, floating, minimum, sigmoid
+from ...ops.arguments import axis
+from ...ops.elementwise import abs, exp, floating, minimum, sigmoid, where
 from ...ops.erf import erf
+from ...ops.parting import chunk
+from ...ops.softmax import softmax
 
 
 def relu(input, inplace=False):
     """y = max(x, 0). `inplace` is accepted for PyTorch's sake; the input stays as it is."""
     return elementwise.relu(input)
+
+
+def leaky_relu(input, negative_slope=0.01, inplace=False):
+    """y = x where x > 0, else slope·x. `inplace` is accepted; the input stays as it is."""
+    return where(input > 0, input, input * negative_slope)
+
+
+def elu(input, alpha=1.0, inplace=False):
+    """y = x where x > 0, else α (eˣ − 1); ∂L/∂x = g, or g (y + α) there.
+
+    `inplace` is accepted for PyTorch's sake; the input stays as it is.
+    """
+
+    def forward(x):
+        return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, x.dtype.type(0))))
+
+    return unary(forward, floating(input), lambda g, y, x: g * where(x > 0, 1.0, y + alpha))
+
+
+def softplus(input, beta=1.0, threshold=20.0):
+    """y = ln(1 + e^βx) / β, x itself where βx > threshold; ∂L/∂x = g σ(βx)."""
+    bent = logsigmoid(input * -beta) * (-1 / beta)
+    return where(input * beta > threshold, input, bent)
 
 
 def gelu(input, approximate="none"):
@@ -78,6 +106,46 @@ def silu(input, inplace=False):
         return g * (gate + y * (1 - gate))
 
     return unary(forward, floating(input), derivative)
+
+
+def glu(input, dim=-1):
+    """y = a ⊙ σ(b) for the halves a, b of x along `dim` (Dauphin et al. 2017, eq. 1)."""
+    n = input.shape[axis(input, dim)] if input.ndim else 1
+    if n % 2:
+        raise ShapeError(
+            f"glu: dim {dim} of a tensor of shape {input.shape} has {n} elements, expected an "
+            f"even number: the values, then as many gates."
+        )
+    a, b = chunk(input, 2, dim)
+    return a * sigmoid(b)
+
+
+def gumbel_softmax(logits, tau=1.0, hard=False, eps=1e-10, dim=-1):  # noqa: ARG001
+    """y = softmax((x + n) / τ) for Gumbel noise n: nearly one-hot samples that pass a gradient.
+
+    Parameters
+    ----------
+    logits : x, ln of the (unnormalised) probabilities
+    tau : τ, the temperature; the smaller, the nearer to one-hot
+    hard : one-hot forward, with the soft sample's gradient
+    eps : unused, as in PyTorch
+    dim : of the classes
+
+    References
+    ----------
+    Jang, Gu & Poole, "Categorical Reparameterization with Gumbel-Softmax" (2017), eq. 2.
+    """
+    u = backend.generator(logits.device).random(logits.shape)
+    noise = -np.log(-np.log1p(-u) + np.finfo(np.float64).tiny)
+    soft = softmax((logits + constant(noise.astype(logits.dtype))) / tau, dim)
+    if not hard:
+        return soft
+    d, array = axis(logits, dim), soft.array
+    best = np.expand_dims(array.argmax(d), d)
+    numbers = backend.namespace(array).arange(logits.shape[d])
+    numbers = numbers.reshape([-1 if k == d else 1 for k in range(logits.ndim)])
+    one_hot = constant((numbers == best).astype(array.dtype))
+    return soft + (one_hot - soft.detach())
 
 
 def logsigmoid(input):

@@ -1,13 +1,18 @@
-"""Gradients kept within bounds, and parameters as one vector."""
+"""Gradients kept within bounds, parameters as one vector, and `rnn` for sequences."""
 
 import math
 
 import numpy as np
 
-from ..changes import changing
-from ..engine import Node, constant, no_grad
-from ..errors import ShapeError
-from ..ops.shape import cat
+from ...changes import changing
+from ...engine import Node, constant, no_grad
+from ...errors import ShapeError
+from ...ops.shape import cat
+from . import rnn
+
+__all__ = [
+    "clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "rnn", "vector_to_parameters",
+]  # fmt: skip
 
 
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
