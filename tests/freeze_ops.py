@@ -54,7 +54,9 @@ x.half(); i.double(); x.to(t.float32); x.long(); t.gather(x, 1, i); x.index_sele
 t.take_along_dim(x, i, 1); t.roll(b, (1, -1), (0, 2)); x.roll(2); x.narrow(1, 1, 2);
 x.diagonal(); b.diagonal(1, 1, 2); t.diag(y, -1); t.diag(x, 1); t.diag_embed(x); t.hstack([x, p]);
 t.vstack([x, y]); t.meshgrid(y, y, indexing="ij"); t.meshgrid(y, y, indexing="xy"); x.round();
-p.round(decimals=1); x.floor(); x.ceil(); x.trunc(); i.floor(); p.log2(); p.log10();
+p.round(decimals=1); x.floor(); x.ceil(); x.trunc(); i.floor();
+t.div(x, p, rounding_mode="floor"); t.div(x, p, rounding_mode="trunc");
+t.div(i - 2, 2, rounding_mode="trunc"); t.div(i - 2, 2, rounding_mode="floor"); p.log2(); p.log10();
 p.reciprocal(); x.nonzero(); z.nonzero(); i.nonzero(as_tuple=True); z.count_nonzero();
 t.count_nonzero(z, 1); x.masked_select(m); y.masked_select(m); z.detach().unique(); i.unique();
 t.unique(i, return_inverse=True, return_counts=True); t.unique(z.detach(), dim=0);

@@ -35,7 +35,8 @@ PARTS = set(
     shifted one_dim squeeze_at multiply rows grad_of_left grad_of_right product_error parse
     check_sizes on_diagonal keep pair size ratio axis sizes whole numpy_names floats_only
     not_bool check_range length euclidean_norm ranked plus minus over horner in_intervals in_single
-    large middle small prepared source slices probabilities refuse too_few""".split()
+    large middle small rounded trunc_divide
+    prepared source slices probabilities refuse too_few""".split()
 )
 
 # What answers with a plain bool or int.

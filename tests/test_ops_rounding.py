@@ -29,3 +29,15 @@ def test_integers_cannot_be_divided_by_zero():
     for f in (mx.floor_divide, mx.remainder):
         with pytest.raises(ZeroDivisionError, match=f"{f.__name__}: integers cannot be divided"):
             f(mx.tensor([1, 2]), mx.tensor([1, 0]))
+
+
+def test_a_quotient_is_rounded_down_or_towards_zero(device):
+    a, b = mx.tensor([7, -7, 6], device=device), mx.tensor([2, 2, -3], device=device)
+    for kind in (mx.int64, mx.float64):
+        x, y = a.to(kind), b.to(kind)
+        assert values(mx.div(x, y, rounding_mode="floor")).tolist() == [3, -4, -2]
+        assert values(x.div(y, rounding_mode="trunc")).tolist() == [3, -3, -2]
+    with pytest.raises(ValueError, match='must be None, "floor" or "trunc", got \'up\''):
+        mx.div(a, b, rounding_mode="up")
+    with pytest.raises(ZeroDivisionError, match="div: integers cannot be divided by 0"):
+        mx.div(a, 0, rounding_mode="floor")

@@ -9,6 +9,8 @@ from minixattn.utils.data import (
     ConcatDataset,
     DataLoader,
     Dataset,
+    RandomSampler,
+    SequentialSampler,
     Subset,
     TensorDataset,
     default_collate,
@@ -46,6 +48,19 @@ def test_shuffling_goes_through_all_anew_each_time_and_follows_the_seed():
     assert passed(own) == passed(
         DataLoader(Squares(), 2, shuffle=True, generator=mx.Generator().manual_seed(1))
     )
+
+
+def test_a_sampler_draws_as_many_as_it_is_told():
+    mx.manual_seed(0)
+    assert sorted(RandomSampler(range(5))) == list(range(5)) == list(SequentialSampler(range(5)))
+    twice = list(RandomSampler(range(5), num_samples=10))
+    assert sorted(twice[:5]) == sorted(twice[5:]) == list(range(5))
+    drawn = RandomSampler(range(5), replacement=True, num_samples=100)
+    assert set(drawn) == set(range(5)) and len(drawn) == 100
+    loader = DataLoader(Squares(), 2, sampler=RandomSampler(Squares(), num_samples=4))
+    assert len(loader) == len(list(loader)) == 2
+    with pytest.raises(ValueError, match="num_samples must be an int above 0, got 0"):
+        RandomSampler([])
 
 
 def test_a_model_learns_from_a_loader():

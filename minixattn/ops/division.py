@@ -28,3 +28,11 @@ def _exact(a, b):
     """Whether the library's own functions are exact: NumPy's are, and those for whole numbers."""
     arrays = [x for x in (a, b) if hasattr(x, "dtype")]
     return all(namespace(x) is np or x.dtype.kind != "f" for x in arrays)
+
+
+def trunc_divide(a, b):
+    """a / b without its decimals: ⌊a / b⌋, and 1 more below 0 where something remains."""
+    if np.result_type(a, b).kind == "f":
+        return np.trunc(a / b)
+    quotient = floor_divide(a, b)
+    return quotient + ((quotient < 0) & (remainder(a, b) != 0)).astype(quotient.dtype)

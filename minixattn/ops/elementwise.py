@@ -26,6 +26,7 @@ from ..errors import broadcast_error
 from ..precision import open_blocks, raised
 from .arguments import check_range, not_bool
 from .erf import erf as erf_of_array
+from .rounding import rounded
 
 # Arithmetic --------------------------------------------------------------------------------------
 
@@ -63,8 +64,13 @@ def mul(input, other):  # noqa: ARG001 (see `operation`)
     return lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a
 
 
-def div(input, other):
-    """y = a / b; ∂L/∂a = g / b, ∂L/∂b = −g ⊙ y / b."""
+def div(input, other, *, rounding_mode=None):
+    """y = a / b; ∂L/∂a = g / b, ∂L/∂b = −g ⊙ y / b.
+
+    `rounding_mode` "floor" or "trunc" gives the whole number below it, or nearer to 0.
+    """
+    if rounding_mode is not None:
+        return rounded(input, other, rounding_mode)
     if isinstance(other, Node) and not isinstance(input, Node):
         input = lift(input, other.array.dtype)
     if isinstance(input, Node) and input.array.dtype.kind != "f":

@@ -42,6 +42,15 @@ def floor_divide(input, other):
     return binary(division.floor_divide, detached(input), detached(other))
 
 
+def rounded(input, other, mode):
+    """y = ⌊a / b⌋ for mode "floor", a / b without its decimals for "trunc"; the derivative is 0."""
+    forwards = {"floor": division.floor_divide, "trunc": division.trunc_divide}
+    if mode not in forwards:
+        raise ValueError(f'div: rounding_mode must be None, "floor" or "trunc", got {mode!r}.')
+    nonzero_divisor("div", input, other)
+    return binary(forwards[mode], input, other, lambda g, *_: g * 0, lambda g, *_: g * 0)
+
+
 def remainder(input, other):
     """y = a − b⌊a / b⌋, of b's sign; ∂L/∂a = g, ∂L/∂b = −g ⌊a / b⌋."""
     nonzero_divisor("remainder", input, other)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..creation import as_tensor, randperm, tensor
+from ..creation import as_tensor, randint, randperm, tensor
 from ..engine import Node
 from ..errors import ShapeError
 from ..ops.shape import stack
@@ -96,6 +96,52 @@ def random_split(dataset, lengths, generator=None):
     return parts
 
 
+class SequentialSampler:
+    """The indices of a dataset in order."""
+
+    def __init__(self, data_source):
+        self.data_source = data_source
+
+    def __iter__(self):
+        return iter(range(len(self.data_source)))
+
+    def __len__(self):
+        return len(self.data_source)
+
+
+class RandomSampler:
+    """The indices of a dataset in a new random order every time.
+
+    Parameters
+    ----------
+    data_source : the dataset
+    replacement : draw each from all, so that some come twice and others not at all
+    num_samples : how many; as many as there are where None
+    generator : `Generator`, or None for the package's own
+    """
+
+    def __init__(self, data_source, replacement=False, num_samples=None, generator=None):
+        self.data_source, self.replacement, self.generator = data_source, replacement, generator
+        self.num_samples = len(data_source) if num_samples is None else num_samples
+        if not isinstance(self.num_samples, int) or self.num_samples < 1:
+            raise ValueError(
+                f"RandomSampler: num_samples must be an int above 0, got {self.num_samples!r}."
+            )
+
+    def __iter__(self):
+        n, left = len(self.data_source), self.num_samples
+        if self.replacement:
+            yield from randint(n, (left,), generator=self.generator).tolist()
+            return
+        while left > 0:
+            order = randperm(n, generator=self.generator).tolist()
+            yield from order[:left]
+            left -= n
+
+    def __len__(self):
+        return self.num_samples
+
+
 WORKERS = {
     "multiprocessing_context", "persistent_workers", "pin_memory_device", "prefetch_factor",
     "timeout", "worker_init_fn",
@@ -130,24 +176,20 @@ class DataLoader:
             raise ValueError("DataLoader: a sampler decides the order; leave shuffle out.")
         if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
             raise ValueError(f"DataLoader: batch_size must be an int above 0, got {batch_size!r}.")
-        self.dataset, self.batch_size, self.shuffle = dataset, batch_size, bool(shuffle)
-        self.sampler, self.batch_sampler, self.drop_last = sampler, batch_sampler, drop_last
+        if sampler is None and batch_sampler is None:
+            ordered = SequentialSampler(dataset)
+            sampler = RandomSampler(dataset, generator=generator) if shuffle else ordered
+        self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
+        self.sampler, self.batch_sampler = sampler, batch_sampler
         self.collate_fn = default_collate if collate_fn is None else collate_fn
         self.num_workers, self.pin_memory, self.generator = num_workers, pin_memory, generator
 
     def __iter__(self):
         if self.batch_size is None and self.batch_sampler is None:
-            yield from (self.dataset[i] for i in self.order())
+            yield from (self.dataset[i] for i in self.sampler)
             return
         for indices in self.batches():
             yield self.collate_fn([self.dataset[i] for i in indices])
-
-    def order(self):
-        """The indices of one pass."""
-        if self.sampler is not None:
-            return self.sampler
-        n = len(self.dataset)
-        return randperm(n, generator=self.generator).tolist() if self.shuffle else range(n)
 
     def batches(self):
         """The indices of one pass, a list for each batch."""
@@ -155,7 +197,7 @@ class DataLoader:
             yield from self.batch_sampler
             return
         batch = []
-        for i in self.order():
+        for i in self.sampler:
             batch.append(i)
             if len(batch) == self.batch_size:
                 yield batch
@@ -166,7 +208,7 @@ class DataLoader:
     def __len__(self):
         if self.batch_sampler is not None:
             return len(self.batch_sampler)
-        n = len(self.dataset if self.sampler is None else self.sampler)
+        n = len(self.sampler)
         if self.batch_size is None:
             return n
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)

@@ -7,6 +7,8 @@ from .plateau import ReduceLROnPlateau
 from .sequence import SequentialLR
 from .steps import ExponentialLR, LinearLR, MultiStepLR, StepLR
 
+_LRScheduler = LRScheduler  # its name in older lessons
+
 __all__ = [
     "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR", "LRScheduler", "LambdaLR",
     "LinearLR", "MultiStepLR", "OneCycleLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
