@@ -7,6 +7,7 @@ give a wrong gradient, so it is an error.
 
 import inspect
 import weakref
+from functools import partial
 from itertools import chain, repeat
 
 from . import backend
@@ -30,7 +31,9 @@ def changing(x):
     memory = backend.owner(x.array)
     key = id(memory)
     _last[0] = now = next(clock)
-    _changed[key] = now, weakref.ref(memory, lambda _: _changed.pop(key, None))
+    # The note goes with the memory, by a function in C: Ctrl-C that came in one of Python's, called
+    # while something is freed, would be lost.
+    _changed[key] = now, weakref.ref(memory, partial(_changed.pop, key))
 
 
 def changed_since(node):

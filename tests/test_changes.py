@@ -1,6 +1,7 @@
 """In-place changes: which are allowed, which are refused, and which make `backward()` refuse."""
 
 import gc
+import inspect
 
 import numpy as np
 import pytest
@@ -183,3 +184,14 @@ def test_the_notes_of_changes_die_with_the_memory():
         x.add_(1)
     assert len(changes._changed) == before + 1
     assert_close(values(x), [12.0, 12.0, 12.0])
+
+
+def test_ctrl_c_is_not_lost_while_memory_that_was_changed_is_freed():
+    x = mx.zeros(2)
+    x.fill_(1)
+    _, memory = changes._changed[id(x.array)]
+    # A function of Python's, called while something is freed, can only say "Exception ignored".
+    assert not inspect.isfunction(memory.__callback__)
+    kept = id(x.array)
+    del x
+    assert kept not in changes._changed

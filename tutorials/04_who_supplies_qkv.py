@@ -108,7 +108,8 @@ print("a row sums to", weights[0, 0, 0].sum().item())
 # %% [markdown]
 # ## Before it all: Bahdanau and Luong
 #
-# Attention began in translation, with other scores:
+# Attention began in translation, between two recurrent networks (`nn.GRU`, `nn.LSTM`): the decoder's
+# state looked at the states of the encoder. The scores were others:
 #
 # | | score of key $k_s$ for query $q$ | |
 # |---|---|---|

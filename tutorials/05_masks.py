@@ -26,8 +26,8 @@ from minixattn.nn import functional as F
 # %% [markdown]
 # ## Forbidden means −∞
 #
-# $$A = \operatorname{softmax}(s + m), \qquad m_{ls} = \begin{cases} 0 & \text{query } l \text{ may see
-# key } s \\ -\infty & \text{otherwise} \end{cases}$$
+# $$A = \operatorname{softmax}(s + m), \qquad m_{ls} = \begin{cases}
+# 0 & \text{query } l \text{ may see key } s \\ -\infty & \text{otherwise} \end{cases}$$
 #
 # $e^{-\infty} = 0$: the key gets nothing, and the others share the whole. **Predict:** the weights of
 # scores (1, 1, 1) if the last key is forbidden.

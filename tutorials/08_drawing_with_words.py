@@ -53,8 +53,10 @@ plt.show()
 # %% [markdown]
 # ## Learning to take it away
 #
-# A network sees $z_t$, the time $t$ and the words, and says what was added. The loss is a plain mean
-# square. This is all of the training's mathematics:
+# A network sees $z_t$, the time $t$ and the words, and says what was added. It is asked for
+# $v = \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1 - \bar\alpha_t}\,z_0$ (Salimans and Ho 2022): with $z_t$ that
+# says both what is noise and what is picture, $\epsilon = \sqrt{1 - \bar\alpha_t}\,z_t +
+# \sqrt{\bar\alpha_t}\,v$. The loss is a plain mean square. This is all of the training's mathematics:
 
 # %%
 show(LatentDiffusion.loss)

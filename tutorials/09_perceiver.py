@@ -36,8 +36,8 @@ from minixattn.models.reading import fit, read, tensors
 # | $z$, the latent array | 24 learned vectors | (B, N, D) |
 # | $q$, the output queries | "which digit?", and places | (B, 1 + O, F) |
 #
-# $$z \leftarrow \operatorname{Attend}(z, x), \qquad z \leftarrow \operatorname{Attend}(z, z)\ \text{a few
-# times}, \qquad y = \operatorname{Attend}(q, z)$$
+# $$z \leftarrow \operatorname{Attend}(z, x), \qquad z \leftarrow \operatorname{Attend}(z, z)
+# \text{ a few times}, \qquad y = \operatorname{Attend}(q, z)$$
 #
 # Two cross-attentions: the latents ask the input, and the output queries ask the latents. Only the
 # first one touches all $M$ pixels, and it has $N \cdot M$ scores.
@@ -109,7 +109,8 @@ batch = Pixels("test").whole(hidden=0.5, seed=0)
 *seen, answers, labels = tensors(pixels.model, batch)
 with mx.no_grad():
     digit, ink, _ = pixels.model(*seen)
-print("digits right with half of the pixels:", (digit.argmax(-1) == labels).float().mean().item())
+right = (digit.argmax(-1) == labels).float().mean().item()
+print(f"digits right with half of the pixels: {right:.1%}")
 
 # %%
 def drawn(places, values):

@@ -33,7 +33,8 @@ rng = np.random.default_rng(0)
 # ## The matrix that nobody wants
 #
 # 4,096 queries and 4,096 keys: one head's weights are 16.8 million numbers, 64 MiB in float32. The
-# output has 4,096 rows. **Predict:** how much does twice the length cost?
+# output has 4,096 rows. The plain way holds two such matrices at once, scores and weights. **Predict:**
+# how much does twice the length cost?
 
 # %%
 def peak(length, weights):

@@ -269,7 +269,7 @@ figure, axes = plt.subplots(1, 2, figsize=(6, 2.2), layout="constrained")
 origin = np.repeat(np.arange(4), 6).reshape(4, 6)  # 4 tokens of width 6, 3 heads
 for ax, head, title in zip(axes, (origin.reshape(3, 4, 2)[0], origin.reshape(4, 3, 2)[:, 0]),
                            ("view alone", "view and transpose"), strict=True):
-    ax.imshow(head, cmap="viridis", vmin=0, vmax=3)
+    ax.imshow(head, cmap="viridis", vmin=0, vmax=3, aspect="auto")
     for (row, column), token in np.ndenumerate(head):
         ax.text(column, row, f"token {token}", ha="center", va="center", color="w" if token < 2 else "k")
     ax.set(title=title, ylabel="row of head 0", xlabel="column", xticks=[0, 1], yticks=range(4))

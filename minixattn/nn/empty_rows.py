@@ -3,6 +3,7 @@
 import sys
 import warnings
 import weakref
+from functools import partial
 from pathlib import Path
 
 from .. import backend
@@ -59,7 +60,7 @@ def checked_before(mask):
     if key in _checked and _checked[key]() is mask:
         return True
     try:
-        _checked[key] = weakref.ref(mask, lambda _: _checked.pop(key, None))
+        _checked[key] = weakref.ref(mask, partial(_checked.pop, key))
     except TypeError:  # a list, say, cannot be remembered
         _checked.pop(key, None)
     return False

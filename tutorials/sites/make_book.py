@@ -64,6 +64,7 @@ def gather(source):
         text = LINK.sub(lambda link, h=here, t=there: linked(link, h, t, source), texts[there])
         (source / there).write_text(text, encoding="utf-8")
     fetch("mathjax@3", ("es5/tex-svg.js",), source / "_static" / "mathjax")
+    shutil.copy(Path(__file__).parent / "book" / "wrap.css", source / "_static")
 
 
 def linked(link, here, there, source):

@@ -7,6 +7,7 @@ extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx_copybutton"]
 html_theme = "furo"
 html_title = "minixattn"
 html_static_path = ["_static"]
+html_css_files = ["wrap.css"]
 mathjax_path = "mathjax/es5/tex-svg.js"  # in the book itself: no network
 nb_execution_mode = "off"  # `make lessons` has run them
 myst_enable_extensions = ["dollarmath", "amsmath"]
