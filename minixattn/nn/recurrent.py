@@ -18,23 +18,7 @@ from .recurrent_cells import check_nonlinearity, check_pair, gru_step, lstm_step
 
 
 class Recurrent(Module):
-    """What the three layers share: the loops over time, directions and layers.
-
-    Parameters
-    ----------
-    input_size, hidden_size : D, H
-    num_layers : each takes the output of the one below
-    bias : whether there are b_x and b_h
-    batch_first : sequences are (N, L, D) instead of (L, N, D)
-    dropout : probability, between layers, in training
-    bidirectional : a second cell reads from the end; outputs are (…, 2H)
-    device, dtype : of the parameters
-
-    Attributes
-    ----------
-    weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, and so on for each layer, with "_reverse"
-    for the other direction; all start as U(−1/√H, 1/√H)
-    """
+    """What the three layers share: the loops over time, directions and layers."""
 
     gates = 1
 
@@ -162,9 +146,37 @@ def checked(layer, name, h, expected, single):
 
 
 class RNN(Recurrent):
-    """h_t = tanh(W_x x_t + b_x + W_h h_{t−1} + b_h); see `Recurrent` for the parameters.
+    """Elman's recurrent layer: the state is a function of the input and of the state before.
 
-    `nonlinearity` is "tanh" or "relu".
+        h_t = tanh(W_x x_t + b_x + W_h h_{t−1} + b_h)
+
+    Parameters
+    ----------
+    input_size, hidden_size : D, H
+    num_layers : each takes the output of the one below
+    nonlinearity : "tanh" or "relu"
+    bias : whether there are b_x and b_h
+    batch_first : sequences are (N, L, D) instead of (L, N, D)
+    dropout : probability, between layers, in training
+    bidirectional : a second cell reads from the end; outputs are (…, 2H)
+    device, dtype : of the parameters
+
+    Attributes
+    ----------
+    weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 : W_x (H, D), W_h (H, H), b_x and b_h
+        (H), gate upon gate; l1, … for the layers above, "_reverse" for the other direction. All
+        start as U(−1/√H, 1/√H)
+
+    Examples
+    --------
+    >>> import minixattn as mx
+    >>> output, h_n = mx.nn.RNN(3, 4)(mx.randn(5, 2, 3))
+    >>> output.shape, h_n.shape
+    ((5, 2, 4), (1, 2, 4))
+
+    References
+    ----------
+    Elman, "Finding Structure in Time" (1990).
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True,
@@ -179,9 +191,40 @@ class RNN(Recurrent):
 
 
 class GRU(Recurrent):
-    """h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}, as `gru_step` has it; see `Recurrent` for the parameters.
+    """The gated recurrent unit, whose states were the first context of attention.
 
-    Bahdanau's attention looks at the states of such a layer (`AdditiveAttention`).
+        r = σ(W_xr x_t + b_xr + W_hr h + b_hr)            reset: how much of h the candidate sees
+        z = σ(W_xz x_t + b_xz + W_hz h + b_hz)            update: how much of h stays
+        n = tanh(W_xn x_t + b_xn + r ⊙ (W_hn h + b_hn))   the candidate
+        h_t = (1 − z) ⊙ n + z ⊙ h                         for h = h_{t−1}
+
+    Parameters
+    ----------
+    input_size, hidden_size : D, H
+    num_layers : each takes the output of the one below
+    bias : whether there are b_x and b_h
+    batch_first : sequences are (N, L, D) instead of (L, N, D)
+    dropout : probability, between layers, in training
+    bidirectional : a second cell reads from the end; outputs are (…, 2H)
+    device, dtype : of the parameters
+
+    Attributes
+    ----------
+    weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 : W_x (3H, D), W_h (3H, H), b_x and b_h
+        (3H), gate upon gate; l1, … for the layers above, "_reverse" for the other direction. All
+        start as U(−1/√H, 1/√H)
+
+    Examples
+    --------
+    >>> import minixattn as mx
+    >>> output, h_n = mx.nn.GRU(3, 4)(mx.randn(5, 2, 3))
+    >>> output.shape, h_n.shape
+    ((5, 2, 4), (1, 2, 4))
+
+    References
+    ----------
+    Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder" (2014), eqs. 5 to 8; as
+    in PyTorch, r is applied after the product with W_hn instead of before it.
     """
 
     gates = 3
@@ -191,9 +234,44 @@ class GRU(Recurrent):
 
 
 class LSTM(Recurrent):
-    """h_t = o ⊙ tanh(c_t), as `lstm_step` has it; see `Recurrent` for the parameters.
+    """Long short-term memory: a second state c that is only added to and faded.
 
-    Its states are pairs: `output, (h_n, c_n) = lstm(input, (h_0, c_0))`.
+        i = σ(W_xi x_t + b_xi + W_hi h + b_hi)            input gate
+        f = σ(W_xf x_t + b_xf + W_hf h + b_hf)            forget gate
+        g = tanh(W_xg x_t + b_xg + W_hg h + b_hg)         the candidate
+        o = σ(W_xo x_t + b_xo + W_ho h + b_ho)            output gate
+        c_t = f ⊙ c_{t−1} + i ⊙ g
+        h_t = o ⊙ tanh(c_t)                               for h = h_{t−1}
+
+    States are pairs (h, c): `output, (h_n, c_n) = lstm(input, (h_0, c_0))`.
+
+    Parameters
+    ----------
+    input_size, hidden_size : D, H
+    num_layers : each takes the output of the one below
+    bias : whether there are b_x and b_h
+    batch_first : sequences are (N, L, D) instead of (L, N, D)
+    dropout : probability, between layers, in training
+    bidirectional : a second cell reads from the end; outputs are (…, 2H)
+    device, dtype : of the parameters
+
+    Attributes
+    ----------
+    weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 : W_x (4H, D), W_h (4H, H), b_x and b_h
+        (4H), gate upon gate; l1, … for the layers above, "_reverse" for the other direction. All
+        start as U(−1/√H, 1/√H)
+
+    Examples
+    --------
+    >>> import minixattn as mx
+    >>> output, (h_n, c_n) = mx.nn.LSTM(3, 4)(mx.randn(5, 2, 3))
+    >>> output.shape, h_n.shape
+    ((5, 2, 4), (1, 2, 4))
+
+    References
+    ----------
+    Hochreiter & Schmidhuber, "Long Short-Term Memory" (1997); Gers et al., "Learning to Forget"
+    (2000) for f.
     """
 
     gates = 4

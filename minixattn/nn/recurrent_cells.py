@@ -60,18 +60,7 @@ def lstm_step(a, b, state):
 
 
 class Cell(Module):
-    """What the three cells share: h_t from x_t and h_{t−1}.
-
-    Parameters
-    ----------
-    input_size, hidden_size : D, H
-    bias : whether there are b_x and b_h
-    device, dtype : of the parameters
-
-    Attributes
-    ----------
-    weight_ih, weight_hh, bias_ih, bias_hh : start as U(−1/√H, 1/√H)
-    """
+    """What the three cells share: h_t from x_t and h_{t−1}."""
 
     gates = 1
 
@@ -117,7 +106,20 @@ class Cell(Module):
 
 
 class RNNCell(Cell):
-    """h_t = tanh(W_x x_t + b_x + W_h h_{t−1} + b_h); `nonlinearity` is "tanh" or "relu"."""
+    """One step of `RNN`: h_t = tanh(W_x x_t + b_x + W_h h_{t−1} + b_h).
+
+    Parameters
+    ----------
+    input_size, hidden_size : D, H
+    bias : whether there are b_x and b_h
+    nonlinearity : "tanh" or "relu"
+    device, dtype : of the parameters
+
+    Attributes
+    ----------
+    weight_ih, weight_hh, bias_ih, bias_hh : W_x (H, D), W_h (H, H), b_x and b_h (H), gate
+        upon gate; all start as U(−1/√H, 1/√H)
+    """
 
     def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None,
                  dtype=None):  # fmt: skip
@@ -131,7 +133,19 @@ class RNNCell(Cell):
 
 
 class GRUCell(Cell):
-    """h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}, as `gru_step` has it."""
+    """One step of `GRU`, whose equations these are: h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}.
+
+    Parameters
+    ----------
+    input_size, hidden_size : D, H
+    bias : whether there are b_x and b_h
+    device, dtype : of the parameters
+
+    Attributes
+    ----------
+    weight_ih, weight_hh, bias_ih, bias_hh : W_x (3H, D), W_h (3H, H), b_x and b_h (3H), gate
+        upon gate; all start as U(−1/√H, 1/√H)
+    """
 
     gates = 3
 
@@ -142,7 +156,19 @@ class GRUCell(Cell):
 
 
 class LSTMCell(Cell):
-    """h_t = o ⊙ tanh(c_t), as `lstm_step` has it."""
+    """One step of `LSTM`, whose equations these are: h_t = o ⊙ tanh(c_t).
+
+    Parameters
+    ----------
+    input_size, hidden_size : D, H
+    bias : whether there are b_x and b_h
+    device, dtype : of the parameters
+
+    Attributes
+    ----------
+    weight_ih, weight_hh, bias_ih, bias_hh : W_x (4H, D), W_h (4H, H), b_x and b_h (4H), gate
+        upon gate; all start as U(−1/√H, 1/√H)
+    """
 
     gates = 4
 
