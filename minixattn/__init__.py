@@ -50,7 +50,7 @@ from .ops.parting import chunk, split, unbind, unflatten
 from .ops.positions import count_nonzero, masked_select, nonzero, unique
 from .ops.product import addmm, baddbmm, bmm, dot, matmul, mm, mv, outer
 from .ops.reduction import (
-    all, amax, amin, any, argmax, argmin, cumsum, max, mean, min, prod, std, sum, var,
+    all, amax, amin, any, argmax, argmin, cumprod, cumsum, max, mean, min, prod, std, sum, var,
 )  # fmt: skip
 from .ops.rounding import ceil, floor, floor_divide, remainder, round, trunc
 from .ops.sampling import bernoulli, multinomial

@@ -92,7 +92,8 @@ class Methods:
     )  # fmt: skip
     amax, amin, max, min = reduction.amax, reduction.amin, reduction.max, reduction.min
     argmax, argmin, any, all = reduction.argmax, reduction.argmin, reduction.any, reduction.all
-    cumsum, softmax, log_softmax = reduction.cumsum, soft.softmax, soft.log_softmax
+    cumsum, cumprod = reduction.cumsum, reduction.cumprod
+    softmax, log_softmax = soft.softmax, soft.log_softmax
     logsumexp, norm = soft.logsumexp, norms.norm
     sort, argsort, topk = order.sort, order.argsort, order.topk
 

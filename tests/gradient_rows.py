@@ -298,6 +298,12 @@ def reductions():
 
 
 def picked():
+    for dim in (0, 1):
+        yield "cumprod", f"dim {dim}", lambda x, d=dim: mx.cumprod(x, d), [apart(2, 3)]
+    yield "cumprod", "with a zero", lambda x: mx.cumprod(x, 0), [np.array([1.3, 0.0, -0.7])]
+    yield "cumprod", "scalar", lambda x: mx.cumprod(x, 0), [apart()]
+    yield "cumprod", "size 0", lambda x: mx.cumprod(x, 0), [apart(0, 2)]
+    yield "cumprod", "transposed view", lambda x: mx.cumprod(x.mT, 0), [apart(2, 3)]
     for p in (1, 2, 3, np.inf):
         f = lambda x, d=None, keepdim=False, p=p: mx.norm(x, p, d, keepdim)  # noqa: E731
         yield from along("norm", f, shapes=((2, 3), (2, 1, 2)), start=0.2, empty=p != np.inf)

@@ -15,7 +15,8 @@ from ..precision import in_single, open_blocks, raised
 from .arguments import axis, numpy_names
 from .elementwise import maximum, minimum, where
 from .indexing import gather
-from .shape import broadcast_to, clone, flip, permute
+from .parting import unbind
+from .shape import broadcast_to, clone, flip, permute, stack
 
 
 class ValuesIndices(NamedTuple):
@@ -264,3 +265,20 @@ def cumsum(input, dim, *, dtype=None):
     if not input.ndim:
         return clone(input)
     return unary(forward, input, derivative)
+
+
+@numpy_names
+def cumprod(input, dim, *, dtype=None):
+    """yᵢ = Π_{j≤i} xⱼ, as y₀ = x₀, yᵢ = yᵢ₋₁ xᵢ: so its derivative needs no division by an x of 0.
+
+    Noise schedules of diffusion are such products: ᾱ_t = Π_{s≤t} α_s.
+    """
+    if dtype is not None or input.dtype.kind != "f":
+        input = cast(input, dtypes.int64 if dtype is None else dtypes.resolve(dtype))
+    d = axis(input, dim)
+    if not input.ndim or not input.shape[d]:
+        return clone(input)
+    y = []
+    for x in unbind(input, d):
+        y.append(y[-1] * x if y else x)
+    return stack(y, d)
