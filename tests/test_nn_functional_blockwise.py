@@ -12,10 +12,15 @@ from minixattn.nn.functional import fast_attention as fast
 from minixattn.nn.functional.blockwise import causal
 
 
+@pytest.fixture(autouse=True)
+def as_one_operation(monkeypatch):
+    """No scores are too few for it."""
+    monkeypatch.setattr(attention, "FEW", 0)
+
+
 @pytest.fixture
 def in_tiles(monkeypatch):
     """Every attention counts as long."""
-    monkeypatch.setattr(attention, "WHOLE", 0)
     monkeypatch.setattr(fast, "WHOLE", 0)
     monkeypatch.setattr(fast, "TILE", (4, 3))
 
@@ -38,11 +43,28 @@ def both_orders(function, inputs):
 OPTIONS = [{}, {"is_causal": True}, {"scale": 0.7}, {"attn_mask": "bool"}, {"attn_mask": "float"}]
 
 
+def look(*inputs, **options):
+    """Output and weights side by side, so that derivatives of both are compared."""
+    found = attention.attention(*inputs, **options)
+    assert found.scores is None
+    return mx.cat([found.output, found.weights], -1)
+
+
+def steps(*inputs, **options):
+    """The same by the readable form."""
+    found = F.attention_steps(*inputs, **options)
+    return mx.cat([found.output, found.weights], -1)
+
+
 @pytest.mark.parametrize("lead", [(), (2,), (2, 3), (2, 1, 2)])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_long_attention_is_the_equation_with_all_its_derivatives(
-    rng, device, lead, options, in_tiles, monkeypatch
+@pytest.mark.parametrize("form", ["whole", "tiled", "with weights"])
+@pytest.mark.filterwarnings("ignore::minixattn.mask_type.EmptyRowWarning")
+def test_attention_as_one_operation_is_the_equation_with_all_its_derivatives(
+    rng, device, lead, options, form, request
 ):  # fmt: skip
+    if form == "tiled":
+        request.getfixturevalue("in_tiles")
     inputs = made(rng, device, lead)
     if "attn_mask" in options:
         mask = rng.random((9, 7)) < 0.6
@@ -51,13 +73,35 @@ def test_long_attention_is_the_equation_with_all_its_derivatives(
             mask = np.where(mask, rng.standard_normal(mask.shape), -np.inf)
         options = {"attn_mask": mx.tensor(mask, device=device)}
 
-    def run(*inputs):
-        return F.scaled_dot_product_attention(*inputs, **options)
-
-    tiled = both_orders(run, inputs)
-    monkeypatch.setattr(attention, "WHOLE", 1 << 40)
-    for ours, theirs in zip(tiled, both_orders(run, inputs)):
+    fast, readable = F.scaled_dot_product_attention, lambda *x, **o: F.attention_steps(*x, **o)[-1]
+    if form == "with weights":
+        fast, readable = look, steps
+    found = both_orders(lambda *x: fast(*x, **options), inputs)
+    for ours, theirs in zip(found, both_orders(lambda *x: readable(*x, **options), inputs)):
         assert_close(ours, theirs, 1e-9, 1e-10)
+
+
+def test_weights_that_are_watched_get_their_gradient(rng, device):
+    Q, K, V = made(rng, device, (2,))
+    found = []
+    for function in (attention.attention, F.attention_steps):
+        *_, weights, output = function(Q, K, V)
+        weights.retain_grad()
+        number = mx.arange(output.numel(), dtype=output.dtype, device=device).cos()
+        (output * number.reshape(output.shape)).sum().backward()
+        found.append([x.grad for x in (Q, K, V)])
+        assert_close(weights.grad, number.reshape(output.shape) @ V.detach().mT)
+        Q.grad = K.grad = V.grad = None
+    for ours, theirs in zip(*found):
+        assert_close(ours, theirs, 1e-9, 1e-10)
+
+
+def test_nothing_to_look_at_or_to_ask_gives_zeros_or_nothing(device):
+    for L, S in ((0, 3), (3, 0), (0, 0)):
+        sizes = ((2, L, 4), (2, S, 4), (2, S, 5))
+        Q, K, V = (mx.ones(*size, device=device) for size in sizes)
+        output = F.scaled_dot_product_attention(Q, K, V)
+        assert output.shape == (2, L, 5) and not output.array.any()
 
 
 def test_a_learned_mask_still_learns(rng, device, in_tiles):

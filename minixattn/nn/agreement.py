@@ -14,7 +14,7 @@ import math
 from ..errors import ShapeError
 from ..tracing import note
 from .attention import boolean_mask, check_width, width_of_head
-from .functional.attention import attention_steps
+from .functional.attention import attention
 from .heads import merge_heads, split_heads
 from .layers import Linear
 from .module import Module
@@ -67,7 +67,7 @@ class OneWayAgreement(Module):
         h = self.num_heads
         mask = boolean_mask(mask, x, y, h)
         Q, K, V = (split_heads(t, h) for t in (self.W_Q(x), self.W_K(y), self.W_V(x)))
-        steps = attention_steps(Q, K, V, mask, scale=self.scale)
+        steps = attention(Q, K, V, mask, scale=self.scale)
         output = self.W_O(merge_heads(steps.output))
         note(self, x=x, y=y, Q=Q, K=K, V=V, scores=steps.scores, weights=steps.weights,
              heads=steps.output, output=output)  # fmt: skip

@@ -14,7 +14,7 @@ from ..creation import as_tensor
 from ..errors import ShapeError
 from ..tracing import note
 from .empty_rows import warn_of_empty_rows
-from .functional.attention import attention_steps
+from .functional.attention import attention
 from .functional.regularization import dropout
 from .fused import Projections, attention_layer, is_plain
 from .heads import merge_heads, split_heads
@@ -154,9 +154,9 @@ class CrossAttention(Module):
 
         Q = self.norm_Q(split_heads(self.W_Q(query), self.num_heads))  # (B, h, L, d_k)
         K, V = self.keys_and_values(context, cache)  # (B, h_kv, S, d_k), (B, h_kv, S, d_v)
-        steps = attention_steps(
+        steps = attention(
             Q, K, V, mask, self.dropout if self.training else 0.0,
-            scale=self.scale, softcap=self.softcap, enable_gqa=True,
+            scale=self.scale, softcap=self.softcap, enable_gqa=True, need_weights=need_weights,
         )  # fmt: skip
         output = self.W_O(merge_heads(steps.output))
         output = dropout(output, self.out_dropout, self.training)

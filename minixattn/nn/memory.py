@@ -14,7 +14,7 @@ from . import init
 from .attention import CrossAttention, boolean_mask, check_width
 from .empty_rows import checked_before
 from .functional import linear, relu
-from .functional.attention import attention_steps
+from .functional.attention import attention
 from .heads import merge_heads, split_heads
 from .layers import Linear
 from .module import Module
@@ -110,7 +110,7 @@ class PersistentMemoryAttention(CrossAttention):
         K, V = self.keys_and_values(context, cache)  # (B, h, S, d)
         K, V = with_slots(K, self.P_k), with_slots(V, self.P_v)  # (B, h, S + N, d)
         p = self.dropout if self.training else 0.0
-        steps = attention_steps(Q, K, V, mask, p, scale=self.scale)
+        steps = attention(Q, K, V, mask, p, scale=self.scale)
         output = self.W_O(merge_heads(steps.output))
         note(self, x=query, c=context, Q=Q, K=K, V=V, scores=steps.scores, masked=steps.masked,
              weights=steps.weights, heads=steps.output, output=output)  # fmt: skip

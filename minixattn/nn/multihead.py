@@ -16,7 +16,7 @@ from ..tracing import note
 from . import init
 from .attention import positive, width_of_head
 from .functional import linear
-from .functional.attention import attention_steps
+from .functional.attention import attention
 from .fused import Projections, attention_layer, is_plain
 from .heads import merge_heads, split_heads
 from .layers import Linear
@@ -158,7 +158,8 @@ class MultiheadAttention(Module):
 
         Q, K, V = self.project(query, key, value)  # (B, L, E), (B, S, E), (B, S, E)
         Q, K, V = (split_heads(x, self.num_heads) for x in (Q, K, V))  # (B, h, length, d)
-        steps = attention_steps(Q, K, V, mask, self.dropout if self.training else 0.0)
+        p = self.dropout if self.training else 0.0
+        steps = attention(Q, K, V, mask, p, need_weights=need_weights)
         output = self.out_proj(merge_heads(steps.output))
 
         weights = steps.weights if need_weights else None

@@ -28,8 +28,9 @@ from ...pending import ask
 from ...precision import as_one_product
 from ...tensor import Tensor
 from .blockwise import as_it_is, blockwise, causal
-from .fast_attention import WHOLE
 from .regularization import dropout
+
+FEW = 1 << 12  # scores
 
 
 class AttentionSteps(NamedTuple):
@@ -73,7 +74,6 @@ def attention_steps(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=
     return AttentionSteps(scores, capped, masked, weights, output)
 
 
-@as_one_product
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0,
                                  is_causal=False, *, scale=None, enable_gqa=False,
                                  softcap=None):  # fmt: skip
@@ -102,15 +102,34 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     ShapeError
         Naming which of query, key, value and mask does not fit, with both numbers.
     """
+    steps = attention(
+        query, key, value, attn_mask, dropout_p, is_causal,
+        scale=scale, enable_gqa=enable_gqa, softcap=softcap, need_weights=False,
+    )  # fmt: skip
+    return steps.output
+
+
+@as_one_product
+def attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, *, scale=None,
+              enable_gqa=False, softcap=None, need_weights=True):  # fmt: skip
+    """`attention_steps`, as one operation where scores are many and nobody traces.
+
+    Takes the arguments of `scaled_dot_product_attention`, and whether the weights are wanted: where
+    there are many, they are never stored if not.
+
+    Returns
+    -------
+    AttentionSteps, in which all but the output, and the weights if wanted, may be None
+    """
+
     def equation(query, key, value):
-        steps = attention_steps(
-            *widened(query, key, value), attn_mask, dropout_p, is_causal,
+        return attention_steps(
+            query, key, value, attn_mask, dropout_p, is_causal,
             scale=scale, enable_gqa=enable_gqa, softcap=softcap,
         )  # fmt: skip
-        return steps.output.to(query.dtype)
 
     simple = not dropout_p and softcap is None and not isinstance(scale, Tensor)
-    if not (simple and is_long(query, key, value)):
+    if tapes or not (simple and is_plain(query, key, value)):
         return equation(query, key, value)
     check_streams(query, key, value)
     shape = (*query.shape[:-1], key.shape[-2])
@@ -119,18 +138,21 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         return equation(query, key, value)
     if attn_mask is not None:
         mask = attn_mask = constant(as_it_is(mask.array))  # what `equation` uses from here on
-    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
-    return blockwise(equation, query, key, value, None if mask is None else mask.array, scale)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    mask = None if mask is None else mask.array
+    output, weights = blockwise(equation, query, key, value, mask, scale, need_weights)
+    return AttentionSteps(None, None, None, weights, output)
 
 
-def is_long(query, key, value):
-    """Whether the scores are better never stored; see `fast_attention.WHOLE`."""
+def is_plain(query, key, value):
+    """Whether these are batches of one shape, with more than a FEW scores, in 32 or 64 bits.
+
+    Few are left to the readable form, which costs next to nothing more there.
+    """
     streams = (query, key, value)
-    return (
-        query.ndim > 1 and key.ndim > 1 and not tapes
-        and math.prod(query.shape[:-1]) * key.shape[-2] > WHOLE
-        and all(x.shape[:-2] == query.shape[:-2] and x.dtype != np.float16 for x in streams)
-    )  # fmt: skip
+    return query.ndim > 1 and key.ndim > 1 and all(
+        x.shape[:-2] == query.shape[:-2] and x.dtype != np.float16 and x.array.size for x in streams
+    ) and math.prod(query.shape[:-1]) * key.shape[-2] > FEW  # fmt: skip
 
 
 def apply_mask(scores, attn_mask, is_causal):

@@ -1,4 +1,4 @@
-"""Attention that never has all scores in memory, as an operation on tensors.
+"""Attention as one operation on tensors, which never has all scores in memory if they are many.
 
 `fast_attention.py` computes it and explains how; here it gets its history.
 """
@@ -12,40 +12,50 @@ from ...workspace import empty
 from .fast_attention import attend, attend_back, room
 
 
-def blockwise(equation, query, key, value, mask, scale):
-    """softmax(Q Kᵀ · scale) V for (…, L, d_k), (…, S, d_k), (…, S, d_v), without the weights.
+def blockwise(equation, query, key, value, mask, scale, need_weights=False):
+    """softmax(Q Kᵀ · scale) V for (…, L, d_k), (…, S, d_k), (…, S, d_v).
 
     Parameters
     ----------
-    equation : function (query, key, value) -> output of Tensors, the same readable; second
-        derivatives are its
-    query, key, value : Tensors with equal leading dimensions
+    equation : function (query, key, value) -> AttentionSteps, the same readable; second derivatives
+        are its
+    query, key, value : Tensors with equal leading dimensions, none of them empty
     mask : array that broadcasts to (…, L, S), bool (True = may attend) or float (added), or None
     scale : what the scores are multiplied with
+    need_weights : whether the weights are kept and returned
 
     Returns
     -------
-    Tensor (…, L, d_v)
+    output : Tensor (…, L, d_v)
+    weights : Tensor (…, L, S), or None
     """
     inputs = same_device((query, key, value), (blockwise,))
     Q, K, V = (four(x.array) for x in inputs)
     Q = Q * Q.dtype.type(scale)
+    scores = (*query.shape[:-1], key.shape[-2])
     if mask is not None:
-        mask = four(np.broadcast_to(mask, (*query.shape[:-1], key.shape[-2])))
+        mask = four(np.broadcast_to(mask, scores))
     O = empty((*Q.shape[:-1], V.shape[-1]), Q)
-    P, sums = room(Q, K, weights=False)
+    P, sums = room(Q, K, need_weights)
     attend(Q, K, V, mask, O, P, sums)
+    weights = None
+    if need_weights:
+        weights = record(P.reshape(scores), inputs, lambda g, _P, *inputs: through(
+            lambda *inputs: equation(*inputs).weights, inputs, g))  # fmt: skip
+        inputs += (weights,)
 
-    def scaled_dot_product_attention(g, output, query, key, value):
+    def scaled_dot_product_attention(g, output, query, key, value, *of_weights):
+        if weights is not None and weights.retains_grad:
+            return through(lambda _q, _k, v, P: P @ v, (query, key, value, *of_weights), g)
         if isinstance(g, Node):
-            return through(equation, (query, key, value), g)
+            return through(lambda *inputs: equation(*inputs).output, (query, key, value), g)
         dQ, dK, dV = (empty(x.shape, x) for x in (Q, K, V))
         attend_back(Q, K, V, mask, four(output), P, sums, four(g), dQ, dK, dV)
         dQ *= Q.dtype.type(scale)
         return [d.reshape(x.shape) for d, x in zip((dQ, dK, dV), (query, key, value))]
 
     shape = (*query.shape[:-1], value.shape[-1])
-    return record(O.reshape(shape), inputs, scaled_dot_product_attention)
+    return record(O.reshape(shape), inputs, scaled_dot_product_attention), weights
 
 
 def four(x):
