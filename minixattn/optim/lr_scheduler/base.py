@@ -65,12 +65,7 @@ class LRScheduler:
 
     def load_state_dict(self, state_dict):
         """Continue from what `state_dict()` of a scheduler of the same kind gave."""
-        different = sorted(set(self.state_dict()) ^ set(state_dict))
-        if different:
-            raise ValueError(
-                f"this is not the state of a {type(self).__name__}: only one of the two has "
-                f"{', '.join(different)}."
-            )
+        check_state(self, state_dict)
         groups = len(self.optimizer.param_groups)
         if len(state_dict["base_lrs"]) != groups:
             raise ValueError(
@@ -89,6 +84,16 @@ def one_each(optimizer, name, value):
     if len(value) != groups:
         raise ValueError(f"{name} has {len(value)} values for {groups} parameter group(s).")
     return list(value)
+
+
+def check_state(scheduler, state_dict):
+    """Raise ValueError for the state of a scheduler of another kind."""
+    different = sorted(set(scheduler.state_dict()) ^ set(state_dict))
+    if different:
+        raise ValueError(
+            f"this is not the state of a {type(scheduler).__name__}: only one of the two has "
+            f"{', '.join(different)}."
+        )
 
 
 def check_optimizer(optimizer):

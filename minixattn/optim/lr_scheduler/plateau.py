@@ -2,7 +2,7 @@
 
 import math
 
-from .base import check_optimizer, one_each
+from .base import check_optimizer, check_state, one_each
 
 
 class ReduceLROnPlateau:
@@ -79,10 +79,5 @@ class ReduceLROnPlateau:
 
     def load_state_dict(self, state_dict):
         """Continue from what `state_dict()` gave."""
-        different = sorted(set(self.state_dict()) ^ set(state_dict))
-        if different:
-            raise ValueError(
-                f"this is not the state of a ReduceLROnPlateau: only one of the two has "
-                f"{', '.join(different)}."
-            )
+        check_state(self, state_dict)
         vars(self).update(state_dict)
