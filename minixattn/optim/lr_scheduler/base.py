@@ -5,7 +5,24 @@ import warnings
 from ..optimizer import Optimizer
 
 
-class LRScheduler:
+class Stateful:
+    """What every scheduler has: learning rates in use, and a state to continue from."""
+
+    def get_last_lr(self):
+        """The learning rates in use, one a group."""
+        return self._last_lr
+
+    def state_dict(self):
+        """All that a later scheduler needs to continue; save the optimizer's state with it."""
+        return {k: v for k, v in vars(self).items() if k != "optimizer"}
+
+    def load_state_dict(self, state_dict):
+        """Continue from what `state_dict()` of a scheduler of the same kind gave."""
+        check_state(self, state_dict)
+        vars(self).update(state_dict)
+
+
+class LRScheduler(Stateful):
     """The base of all schedulers; a subclass gives the rates of step `self.last_epoch` in `get_lr`.
 
     Parameters
@@ -55,14 +72,6 @@ class LRScheduler:
             group["lr"] = float(lr)
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
-    def get_last_lr(self):
-        """The learning rates in use, one a group."""
-        return self._last_lr
-
-    def state_dict(self):
-        """All that a later scheduler needs to continue; save the optimizer's state with it."""
-        return {k: v for k, v in vars(self).items() if k != "optimizer"}
-
     def load_state_dict(self, state_dict):
         """Continue from what `state_dict()` of a scheduler of the same kind gave."""
         check_state(self, state_dict)
@@ -72,7 +81,7 @@ class LRScheduler:
                 f"the state is for {len(state_dict['base_lrs'])} parameter group(s), this "
                 f"optimizer has {groups}."
             )
-        vars(self).update(state_dict)
+        super().load_state_dict(state_dict)
 
 
 def one_each(optimizer, name, value):

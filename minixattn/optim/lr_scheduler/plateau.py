@@ -2,10 +2,10 @@
 
 import math
 
-from .base import check_optimizer, check_state, one_each
+from .base import Stateful, check_optimizer, one_each
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(Stateful):
     """lr ← max(lr·factor, min_lr) after `patience` steps in a row without a new best.
 
     Call `scheduler.step(metric)`, with the validation loss for example. A metric m is a new best if
@@ -68,16 +68,3 @@ class ReduceLROnPlateau:
         if self.threshold_mode == "rel":
             return sign * metric > sign * self.best * (1 + sign * self.threshold)
         return sign * metric > sign * self.best + self.threshold
-
-    def get_last_lr(self):
-        """The learning rates in use, one a group."""
-        return self._last_lr
-
-    def state_dict(self):
-        """All that a later scheduler needs to continue; save the optimizer's state with it."""
-        return {k: v for k, v in vars(self).items() if k != "optimizer"}
-
-    def load_state_dict(self, state_dict):
-        """Continue from what `state_dict()` gave."""
-        check_state(self, state_dict)
-        vars(self).update(state_dict)
