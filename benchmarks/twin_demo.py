@@ -77,13 +77,16 @@ def visual_qa(torch, model):
             pixels = model.patch[0].in_features
             self.patch = nn.Sequential(nn.Linear(pixels, 2 * E), nn.ReLU(), nn.Linear(2 * E, E))
             self.place = nn.Parameter(torch.empty(patches, E))
-            self.blocks = nn.ModuleList([Block()])
+            self.blocks = nn.ModuleList(Block() for _ in model.blocks)
             self.norm_answer = nn.LayerNorm(E)
             self.answer = nn.Linear(E, model.answer.weight.shape[0])
 
         def forward(self, pages, questions, mask):
-            w, context = self.word(questions) + self.position, self.patch(pages) + self.place
-            x, weights = self.blocks[0](w, context, mask)
+            x, context = self.word(questions) + self.position, self.patch(pages) + self.place
+            weights = []
+            for block in self.blocks:
+                x, A = block(x, context, mask)
+                weights.append(A)
             real = mask.unsqueeze(-1).to(x.dtype)
             mean = (self.norm_answer(x) * real).sum(1) / real.sum(1).clamp(min=1)
             return self.answer(mean), weights

@@ -16,8 +16,10 @@ class Attention(nn.Module):
 
     def __init__(self, like, returns=False):
         super().__init__()
-        E = like.query_dim
-        self.W_Q, self.W_K, self.W_V, self.W_O = (nn.Linear(E, E) for _ in range(4))
+        projections = like.W_Q, like.W_K, like.W_V, like.W_O
+        self.W_Q, self.W_K, self.W_V, self.W_O = (
+            nn.Linear(W.in_features, W.out_features) for W in projections
+        )
         self.heads, self.scale, self.returns = like.num_heads, like.scale, returns
 
     def split(self, x):
@@ -41,16 +43,17 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """max(0, x W_1 + b_1) W_2 + b_2."""
+    """σ(x W_1 + b_1) W_2 + b_2."""
 
-    def __init__(self, like):
+    def __init__(self, like, activation=F.relu):
         super().__init__()
+        self.activation = activation
         E, N = like.W_1.in_features, like.W_1.out_features
         self.W_1, self.W_2 = nn.Linear(E, N), nn.Linear(N, E)
 
     def forward(self, x):
         """(B, L, E) → the same shape."""
-        return self.W_2(self.W_1(x).relu())
+        return self.W_2(self.activation(self.W_1(x)))
 
 
 class Around(nn.Module):

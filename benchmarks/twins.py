@@ -4,11 +4,13 @@ To add a model: a module beside `twin_demo.py`, which gives `twin.sides` its two
 line in TWINS.
 """
 
-from . import twin_all_attention, twin_captions, twin_dates, twin_demo
+from . import twin_all_attention, twin_captions, twin_dates, twin_demo, twin_pixels, twin_vqa
 
 TWINS = {
     "demo": twin_demo.SIDES,
     "dates": twin_dates.SIDES,
     "all-attention": twin_all_attention.SIDES,
     "captions": twin_captions.SIDES,
+    "vqa": twin_vqa.SIDES,
+    "pixels": twin_pixels.SIDES,
 }

@@ -149,9 +149,16 @@ def generator(name=None, own=None):
                 + (f"one on {own.device}." if isinstance(own, Generator) else f"{own!r:.60}.")
             )
         return own.numbers
+    return _default(name).numbers
+
+
+def _default(name=None):
+    """The Generator of a device that serves where none is named."""
     xp = library(name)
     if xp not in _generators:
-        _generators[xp] = xp.random.default_rng(None if not _seed else _seed[0])
+        _generators[xp] = Generator(name or "cpu")
+        if _seed:
+            _generators[xp].manual_seed(_seed[0])
     return _generators[xp]
 
 
@@ -168,10 +175,10 @@ def checked_seed(seed):
 
 
 def manual_seed(seed):
-    """Start the random numbers of every device from `seed` (an int); returns its generator."""
+    """Start the random numbers of every device from `seed` (an int); returns the CPU's."""
     _seed[:] = [checked_seed(seed)]
     _generators.clear()
-    return generator()
+    return _default()
 
 
 CPU, CUDA = device("cpu"), device("cuda")

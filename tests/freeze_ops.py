@@ -61,7 +61,7 @@ t.div(i - 2, 2, rounding_mode="trunc"); t.div(i - 2, 2, rounding_mode="floor"); 
 p.reciprocal(); x.nonzero(); z.nonzero(); i.nonzero(as_tuple=True); z.count_nonzero();
 t.count_nonzero(z, 1); x.masked_select(m); y.masked_select(m); z.detach().unique(); i.unique();
 t.unique(i, return_inverse=True, return_counts=True); t.unique(z.detach(), dim=0);
-x.scatter(1, i, p); x.scatter(1, i[:, :1], p[:, :1]); x.scatter(0, j[None, :2], 1.5);
+x.scatter(1, i[:1], p[:1]); x.scatter(1, i[:, :1], p[:, :1]); x.scatter(0, j[None, :2], 1.5);
 x.scatter_add(1, i, p);
 t.index_add(x, 0, j[:2], p, alpha=2); x.index_fill(1, j, -1.0);
 t.tril_indices(3, 4, -1, device=d);

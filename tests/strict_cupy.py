@@ -81,7 +81,7 @@ def add_at(a, indices, b=None):
 
 
 class RawKernel:
-# Kernels: what they say in C, said in NumPy; strict about what they are given --------------------
+    """`cupy.RawKernel`."""
 
     def __init__(self, code, name, options=()):
         assert f"void {name}(" in code

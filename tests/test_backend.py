@@ -99,8 +99,14 @@ def test_a_seed_reaches_every_device(device):
     second = backend.generator(device).random(3)
     assert (first == second).all()
     assert backend.generator(device) is backend.generator(device)
-    generator = mx.manual_seed(2)
-    assert generator is backend.generator()
+
+
+def test_the_generator_that_a_seed_returns_is_the_one_that_serves_everyone():
+    g = mx.manual_seed(2)
+    assert g.initial_seed() == 2
+    first = mx.rand(3, generator=g).tolist() + mx.rand(3).tolist()  # one stream
+    mx.manual_seed(5).manual_seed(2)
+    assert mx.rand(6).tolist() == first
 
 
 # The stand-in itself -----------------------------------------------------------------------------

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 import minixattn as mx
-from benchmarks import targets, twin, twin_all_attention, twin_captions, twin_dates, twins
+from benchmarks import (
+    targets,
+    twin,
+    twin_all_attention,
+    twin_captions,
+    twin_dates,
+    twin_pixels,
+    twin_vqa,
+    twins,
+)
 from minixattn.runs import Run
 from minixattn.training import Snapshot, update
 
@@ -17,6 +26,8 @@ TRAINED = {
     "dates": (twin_dates, {}),
     "all-attention": (twin_all_attention, {}),
     "captions": (twin_captions, {"dropout": 0.0}),
+    "vqa": (twin_vqa, {}),
+    "pixels": (twin_pixels, {}),
 }
 
 

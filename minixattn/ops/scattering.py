@@ -18,7 +18,7 @@ def scatter(input, dim, index, src=None, *, value=None):
     """y = x but for y[index[i][j]][j] = src[i][j] for dim 0, and so on.
 
     ∂L/∂x is g, 0 where it was overwritten; ∂L/∂src is g[index]. Where an index repeats, the last
-    one stays.
+    one stays; on a GPU it may be any one of them.
 
     Parameters
     ----------
