@@ -90,10 +90,12 @@ class Step:
 
 
 def here(pieces):
-    """The model itself, on one BLAS thread, as every training here has it."""
+    """The model itself, on one BLAS thread and a heap that is kept, as `minixattn train` has it."""
     import minixattn as mx
     from minixattn.threads import one_blas_thread
+    from minixattn.workspace import keep_heap
 
+    keep_heap()
     blas = one_blas_thread()
     blas.__enter__()
     made = pieces()

@@ -10,11 +10,13 @@ from .course.command import add_course, add_tutorials
 from .demo import STEPS, run
 from .plot.command import add_plot
 from .results import add_results
+from .workspace import keep_heap
 
 
 def main(argv=None):
     """Run the command line; returns the exit status."""
     arguments = parser().parse_args(argv)
+    keep_heap()
     try:
         return arguments.run(arguments)
     except KeyboardInterrupt:

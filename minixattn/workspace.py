@@ -18,6 +18,7 @@ import numpy as np
 from .backend import namespace
 
 SMALL, KEPT = 64 << 10, 128 << 20  # bytes
+HEAP = 31 << 20  # bytes; glibc raises its limits for freed blocks of up to 32 MiB
 
 
 class _Shelf(threading.local):
@@ -72,3 +73,21 @@ def release():
             kept[key] = held
     _shelf.arrays = kept
     _shelf.bytes = sum(array.nbytes for arrays in kept.values() for array in arrays)
+
+
+def keep_heap():
+    """Let all arrays of this process, small ones and other libraries' too, find memory used before.
+
+    The C library of most Linux systems, glibc, gives blocks above 128 KiB back to the system when
+    they are freed, and what is free at the end of its heap too. It raises both limits to the size
+    of the largest block that was freed, and to twice of it: so one block is asked for and freed,
+    none of which is ever touched. The heap then keeps up to twice HEAP bytes. Other C libraries
+    take no notice.
+
+    It holds for the whole process and cannot be undone, so nothing does it unasked but the command
+    `minixattn`, whose process is its own. In a program of one's own, once at its start:
+
+    >>> from minixattn.workspace import keep_heap
+    >>> keep_heap()
+    """
+    np.empty(HEAP, np.uint8)

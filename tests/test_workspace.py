@@ -1,5 +1,8 @@
 """Memory that is used again once nobody holds it."""
 
+import platform
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -80,3 +83,27 @@ def test_each_thread_has_arrays_of_its_own():
     thread.start()
     thread.join()
     assert found[0] != memory and workspace._shelf.bytes == 256 * 256 * 4
+
+
+# What the process keeps --------------------------------------------------------------------------
+
+FAULTS = """
+import resource, numpy as np
+from minixattn import workspace
+{}
+def use():
+    arrays = [np.zeros(1 << 18, np.float32) + 1 for _ in range(6)]
+for _ in range(3): use()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10): use()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is about glibc's heap")
+def test_a_heap_that_is_kept_needs_no_pages_of_the_system():
+    given_back, kept = (
+        int(subprocess.check_output([sys.executable, "-c", FAULTS.format(first)]))
+        for first in ("", "workspace.keep_heap()")
+    )
+    assert kept < 100 < given_back
