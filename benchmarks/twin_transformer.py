@@ -18,7 +18,7 @@ class Attention(nn.Module):
         super().__init__()
         projections = like.W_Q, like.W_K, like.W_V, like.W_O
         self.W_Q, self.W_K, self.W_V, self.W_O = (
-            nn.Linear(W.in_features, W.out_features) for W in projections
+            nn.Linear(W.in_features, W.out_features, W.bias is not None) for W in projections
         )
         self.heads, self.scale, self.returns = like.num_heads, like.scale, returns
 
@@ -32,7 +32,10 @@ class Attention(nn.Module):
 
     def forward(self, x, c, mask=None, causal=False):
         """(B, L, E), (B, S, E), mask → (B, L, E), weights (B, h, L, S) or None."""
-        Q, (K, V) = self.split(self.W_Q(x)), self.keys_and_values(c)
+        return self.attend(self.split(self.W_Q(x)), *self.keys_and_values(c), mask, causal)
+
+    def attend(self, Q, K, V, mask=None, causal=False):
+        """The same from projected queries (B, h, L, d), keys and values (B, h, S, d)."""
         if self.returns:
             scores = Q @ K.transpose(-2, -1) * self.scale
             A = (scores if mask is None else scores.masked_fill(~mask, -math.inf)).softmax(-1)

@@ -4,7 +4,16 @@ To add a model: a module beside `twin_demo.py`, which gives `twin.sides` its two
 line in TWINS.
 """
 
-from . import twin_all_attention, twin_captions, twin_dates, twin_demo, twin_pixels, twin_vqa
+from . import (
+    twin_all_attention,
+    twin_captions,
+    twin_dates,
+    twin_demo,
+    twin_drawings,
+    twin_forms,
+    twin_pixels,
+    twin_vqa,
+)
 
 TWINS = {
     "demo": twin_demo.SIDES,
@@ -13,4 +22,6 @@ TWINS = {
     "captions": twin_captions.SIDES,
     "vqa": twin_vqa.SIDES,
     "pixels": twin_pixels.SIDES,
+    "forms": twin_forms.SIDES,
+    "drawings": twin_drawings.SIDES,
 }

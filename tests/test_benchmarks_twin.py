@@ -12,6 +12,7 @@ from benchmarks import (
     twin_all_attention,
     twin_captions,
     twin_dates,
+    twin_forms,
     twin_pixels,
     twin_vqa,
     twins,
@@ -28,6 +29,7 @@ TRAINED = {
     "captions": (twin_captions, {"dropout": 0.0}),
     "vqa": (twin_vqa, {}),
     "pixels": (twin_pixels, {}),
+    "forms": (twin_forms, {}),
 }
 
 
