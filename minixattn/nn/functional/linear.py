@@ -59,16 +59,17 @@ FEW = 256  # rows
 def sum_of_rows(g, out=None):
     """Σ over the rows of a matrix (n, m): √n sums of √n rows each, and their sum.
 
-    One after another, as NumPy's `sum` adds them, the rounding errors of some thousand rows cost a
-    digit. (A GPU adds in a tree anyway.)
+    One after another, the rounding errors of some thousand rows would cost a digit. (A GPU adds in
+    a tree anyway.) Each sum is a row of ones times its rows, which is quicker than NumPy's `sum`.
     """
     if isinstance(g, Node):
         return sum(g, 0)
-    if len(g) <= FEW or namespace(g) is not np:  # a row of ones times g
+    if len(g) <= FEW or namespace(g) is not np:
         return np.matmul(ones(g.T).T, g, out=out if out is None else out[None])[0]
     step = math.isqrt(len(g))
     even = len(g) - len(g) % step
-    total = g[:even].reshape(-1, step, g.shape[1]).sum(1).sum(0, out=out)
+    parts = g[:even].reshape(-1, step, g.shape[1])
+    total = np.matmul(ones(parts.swapaxes(1, 2)).T, parts)[:, 0].sum(0, out=out)
     total += g[even:].sum(0)
     return total
 
