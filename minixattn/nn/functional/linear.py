@@ -60,7 +60,8 @@ def sum_of_rows(g, out=None):
     """Σ over the rows of a matrix (n, m): √n sums of √n rows each, and their sum.
 
     One after another, the rounding errors of some thousand rows would cost a digit. (A GPU adds in
-    a tree anyway.) Each sum is a row of ones times its rows, which is quicker than NumPy's `sum`.
+    a tree anyway.) Each sum is a row of ones times its rows, quicker than NumPy's `sum`; the few
+    that there are then add up in float64.
     """
     if isinstance(g, Node):
         return sum(g, 0)
@@ -69,9 +70,13 @@ def sum_of_rows(g, out=None):
     step = math.isqrt(len(g))
     even = len(g) - len(g) % step
     parts = g[:even].reshape(-1, step, g.shape[1])
-    total = np.matmul(ones(parts.swapaxes(1, 2)).T, parts)[:, 0].sum(0, out=out)
+    sums = np.matmul(ones(parts.swapaxes(1, 2)).T, parts)[:, 0]
+    total = sums.sum(0, dtype=np.float64)
     total += g[even:].sum(0)
-    return total
+    if out is None:
+        return total.astype(g.dtype)
+    out[...] = total
+    return out
 
 
 def check(input, weight, bias):
