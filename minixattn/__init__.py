@@ -38,7 +38,6 @@ from .ops.comparison import (
     allclose, eq, equal, ge, gt, isclose, isfinite, isinf, isnan, le, logical_and, logical_not,
     logical_or, logical_xor, lt, ne,
 )  # fmt: skip
-from .ops.einsum import einsum
 from .ops.elementwise import (
     abs, add, clamp, cos, div, erf, exp, log, log1p, log2, log10, masked_fill, maximum, minimum,
     mul, neg, pow, reciprocal, relu, rsqrt, sigmoid, sign, sin, sqrt, square, sub, tanh, where,
@@ -65,7 +64,6 @@ from .ops.softmax import log_softmax, logsumexp, softmax
 from .precision import autocast
 from .printing import set_printoptions
 from .tensor import Tensor, is_tensor, numel
-from .threads import get_num_threads, set_num_threads
 
 float = float32
 int = int32
@@ -85,7 +83,8 @@ MODULES = (
     "plot", "utils",
 )  # fmt: skip
 ELSEWHERE = {
-    "cosine_similarity": "nn.functional", "load": "serialization", "save": "serialization",
+    "cosine_similarity": "nn.functional", "einsum": "ops.einsum", "get_num_threads": "threads",
+    "load": "serialization", "save": "serialization", "set_num_threads": "threads",
     "trace": "tracing", "Trainer": "trainer",
 }  # fmt: skip
 
@@ -95,7 +94,8 @@ def __getattr__(name):
     if name in MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name in ELSEWHERE:
-        return getattr(importlib.import_module(f"{__name__}.{ELSEWHERE[name]}"), name)
+        module = importlib.import_module(f"{__name__}.{ELSEWHERE[name]}")
+        return globals().setdefault(name, getattr(module, name))
     raise AttributeError(f"{__name__} has no {name}{'' if name[0] == '_' else _near(name)}")
 
 

@@ -1,10 +1,10 @@
 """Whether operations are recorded: switched off and on for each thread by itself."""
 
-import threading
+from _thread import _local as local  # threading.local: an import spares what threading brings along
 from contextlib import ContextDecorator
 
 
-class _Mode(threading.local):
+class _Mode(local):
     grad = True
 
 

@@ -23,7 +23,6 @@ Parameters stay float32, and so do their gradients, though these come through fl
 Source: Micikevicius et al., "Mixed Precision Training" (2018), section 3.
 """
 
-import threading
 from contextlib import ContextDecorator, contextmanager
 from functools import wraps
 
@@ -31,11 +30,12 @@ from .backend import device, device_of
 from .dtypes import float16, float32, resolve
 from .engine import Node, cast
 from .errors import DTypeError
+from .grad_mode import local
 
 open_blocks = []  # one entry for each open block of any thread; where empty, nothing is looked up
 
 
-class _Mode(threading.local):
+class _Mode(local):
     devices = frozenset()  # whose float32 products this thread computes in float16
 
 

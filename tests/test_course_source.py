@@ -199,6 +199,21 @@ def test_whatever_is_wrong_with_a_lesson_is_said(runnable, capsys, change, said)
     assert said in re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("warning, in_writing, in_checking", [
+    ("no installed font has Chinese characters such as U+4E2D", 1, 0),
+    ("something else", 1, 1),
+])  # fmt: skip
+def test_a_warning_is_trouble_but_for_a_font_that_only_a_picture_needs(
+    runnable, warning, in_writing, in_checking
+):
+    text = runnable.read_text(encoding="utf-8")
+    warned = f"import warnings\nwarnings.warn({warning!r})\nimport numpy as np"
+    text = text.replace("import numpy as np", warned, 1)
+    runnable.write_text(text, encoding="utf-8")
+    assert run(runnable) == in_writing
+    assert run(runnable, "--check") == in_checking
+
+
 def test_too_long_and_too_large_are_troubles():
     assert build.too_much(61, 1) == ["it takes 61 s of the processor, at most 60 are allowed"]
     assert build.too_much(1, 300_001) == ["the notebook has 300 kB, at most 300 are allowed"]

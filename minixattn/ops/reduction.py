@@ -4,7 +4,7 @@
 A derivative spreads g over the reduced dimensions again: `spread(g)` restores and broadcasts it.
 """
 
-from typing import NamedTuple
+from collections import namedtuple
 
 import numpy as np
 
@@ -19,11 +19,10 @@ from .parting import unbind
 from .shape import broadcast_to, clone, flip, permute, stack
 
 
-class ValuesIndices(NamedTuple):
+class ValuesIndices(namedtuple("ValuesIndices", "values indices")):
     """What `max`, `min`, `sort` and `topk` along a dimension return."""
 
-    values: object
-    indices: object
+    __slots__ = ()
 
 
 def reduced(x, dim):
