@@ -90,13 +90,13 @@ class Step:
 
 
 def here(pieces):
-    """The model itself, on one BLAS thread and a heap that is kept, as `minixattn train` has it."""
+    """The model itself, on as many BLAS threads and with the heap that `minixattn train` has."""
     import minixattn as mx
-    from minixattn.threads import one_blas_thread
+    from minixattn.threads import TRAINING, blas_threads
     from minixattn.workspace import keep_heap
 
     keep_heap()
-    blas = one_blas_thread()
+    blas = blas_threads(TRAINING)
     blas.__enter__()
     made = pieces()
     step = Step(mx, made.model, made)

@@ -18,7 +18,7 @@ from minixattn.nn.functional import cross_entropy
 from minixattn.optim import AdamW
 from minixattn.optim.lr_scheduler import OneCycleLR
 from minixattn.progress import Progress
-from minixattn.threads import one_blas_thread
+from minixattn.threads import TRAINING, blas_threads
 from minixattn.training import train
 
 EXAMPLES, BATCH = 200, 64
@@ -97,7 +97,7 @@ def text_model(task, kind, layers, steps, seed):
         right = (logits[real].argmax(-1) == expected).float().mean()
         return cross_entropy(logits[real], expected), right.item()
 
-    with one_blas_thread():
+    with blas_threads(TRAINING):
         train(model, data.batches(seed, BATCH), loss_of, optimizer, schedule, steps=steps,
               report=Progress(task, steps))  # fmt: skip
     return model

@@ -100,7 +100,7 @@ def scatter_add(target, index, values):
 
 def owner(array):
     """The array that owns the memory which `array` looks at."""
-    while is_array(array.base):  # a base that is no array, such as a file's buffer, ends it
+    while array.base is not None and is_array(array.base):  # a file's buffer, too, ends it
         array = array.base
     return array
 

@@ -19,7 +19,7 @@ from .nn import CrossAttention
 from .nn.functional import cross_entropy
 from .progress import Progress
 from .serialization import save
-from .threads import one_blas_thread
+from .threads import TRAINING, blas_threads
 from .training import Diverged, adamw, one_cycle, train
 
 LOOKS = {"cross-attention": CrossAttention, "mean pooling": MeanPooling}
@@ -144,7 +144,7 @@ def fit(model, pages, progress, seed, device):
         return cross_entropy(logits, answers), right.item()
 
     batches = pages.batches(seed, BATCH)
-    with one_blas_thread():
+    with blas_threads(TRAINING):
         train(model, batches, loss_of, optimizer, schedule, steps=progress.steps, report=progress)
 
 

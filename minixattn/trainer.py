@@ -25,7 +25,7 @@ from .checkpoints import Checkpoints
 from .metrics_log import MetricsLog
 from .parallel.ranks import ALONE
 from .parallel.sharing import Sharing
-from .threads import one_blas_thread
+from .threads import TRAINING, blas_threads
 from .training import Diverged, Snapshot, update
 
 
@@ -130,7 +130,7 @@ class Trainer:
         good = Snapshot(self.model)
         self.model.train()
         try:
-            with one_blas_thread():
+            with blas_threads(TRAINING):
                 self.loop(good)
         except (Diverged, KeyboardInterrupt):
             good.restore()

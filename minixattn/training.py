@@ -8,7 +8,7 @@ from .nn.utils import clip_grad_norm_, gradients, norm
 from .nonfinite import first_bad_gradient, first_bad_layer
 from .optim import AdamW
 from .optim.lr_scheduler import OneCycleLR
-from .threads import one_blas_thread
+from .threads import TRAINING, blas_threads
 
 
 class Diverged(RuntimeError):
@@ -96,7 +96,7 @@ def fit(model, task, loss_of, *, steps, size=64, rate=3e-3, warmup=0.1, decay=0.
     """
     optimizer = adamw(model, rate, decay, beta2)
     schedule = one_cycle(optimizer, rate, steps, warmup)
-    with one_blas_thread():
+    with blas_threads(TRAINING):
         train(model, task.batches(seed, size), loss_of, optimizer, schedule, steps=steps,
               report=report)  # fmt: skip
     return model

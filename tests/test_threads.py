@@ -77,8 +77,21 @@ def test_a_library_that_cannot_be_told_gets_no_threads_beside_it(monkeypatch):
     done = []
     threads.share(done.append, 3)
     assert done == [0, 1, 2]
-    with threads.one_blas_thread():
+    with threads.blas_threads(1):
         pass
+
+
+def test_training_holds_the_library_to_two_threads_or_to_fewer_where_set_so(two_threads):
+    def inside():
+        with threads.blas_threads(threads.TRAINING):
+            threads.share(lambda _i: None, 2)
+            return two_threads["threads"]
+
+    assert inside() == 2
+    two_threads["threads"] = 8
+    assert inside() == 2 and two_threads["threads"] == 8
+    threads.set_num_threads(1)
+    assert inside() == 1 and two_threads["threads"] == 8
 
 
 def test_sharing_inside_a_shared_task_and_in_a_users_threads_ends_well(two_threads):
@@ -108,7 +121,7 @@ def test_a_forked_child_starts_threads_of_its_own(two_threads):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_forked_where_the_library_is_held_can_leave_and_share(two_threads):
-    with threads.one_blas_thread():
+    with threads.blas_threads(1):
         child = os.fork()
     if child == 0:
         inside = []

@@ -18,7 +18,7 @@ from ..creation import as_tensor
 from ..data.digits import handwriting
 from ..data.drawings import Reader, layout, new_pairs, parts
 from ..optim import AdamW
-from ..threads import one_blas_thread
+from ..threads import TRAINING, blas_threads
 from ..training import one_cycle, train
 from .diffusion import nothing
 
@@ -79,7 +79,7 @@ def fit(model, task, *, steps=3000, size=32, rate=3e-3, seed=0, report=None):
         if report is not None:
             report(step, loss, nothing)
 
-    with one_blas_thread():
+    with blas_threads(TRAINING):
         train(model, task.batches(rng, size), loss_of, optimizer, schedule, steps=steps,
               report=after)  # fmt: skip
     average.give()

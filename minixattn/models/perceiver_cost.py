@@ -15,7 +15,7 @@ import numpy as np
 from ..creation import as_tensor
 from ..data.pixels import grid
 from ..nn import Linear
-from ..threads import one_blas_thread
+from ..threads import blas_threads
 from ..workspace import release
 from .perceiver import PerceiverIO
 
@@ -84,7 +84,7 @@ def cost(model, side, repeats=3):
         step()
         return time.process_time() - start
 
-    with one_blas_thread():
+    with blas_threads(1):
         step()  # warm up
         seconds = min(timed() for _ in range(repeats))
         peak = peak_of(step)

@@ -41,6 +41,7 @@ class Adam(Optimizer):
     """
 
     remembers = ("step", "exp_avg", "exp_avg_sq")
+    elementwise = True
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0,
                  amsgrad=False, *, maximize=False):  # fmt: skip
@@ -81,6 +82,8 @@ class AdamW(Adam):
     Loshchilov, Hutter, "Decoupled Weight Decay Regularization", 2019, Algorithm 2 (with lr in
     front of λ too, as in PyTorch).
     """
+
+    elementwise = True
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2,
                  amsgrad=False, *, maximize=False):  # fmt: skip

@@ -15,6 +15,7 @@ from ..errors import DeviceError, ShapeError
 from ..tensor import Tensor
 from .groups import check_parameter, groups_of, listed
 from .state import load, pack
+from .together import bundles, update_together
 
 PIECE = 1 << 16  # elements; what an update reads and makes of so many fits a processor's cache
 
@@ -42,6 +43,9 @@ class Optimizer:
     """
 
     remembers = ()  # names that the state of a parameter must have
+    # Whether `update` does with each element what it would do without the others, so that it may be
+    # given small parameters end to end. Not inherited: each class says it of its own `update`.
+    elementwise = False
     _stepped = False
 
     def __init__(self, params, defaults):
@@ -85,9 +89,15 @@ class Optimizer:
             for j, p in enumerate(group["params"])
             if p.grad is not None
         ]
+        elementwise = vars(type(self)).get("elementwise", False)
         with no_grad():
-            for p, g, group in due:
+            for p, _, _ in due:
                 changing(p)
+            for bundle in bundles(due, self.state) if elementwise else [[one] for one in due]:
+                if len(bundle) > 1:
+                    update_together(self.update, bundle, self.state)
+                    continue
+                ((p, g, group),) = bundle
                 self.update(p.array, g, self.state[p], group)
         return loss
 

@@ -16,6 +16,7 @@ from ...ops.product import multiply
 from ...ops.reduction import mean
 from ...precision import in_single
 from .checks import tensors
+from .fast_norm import is_plain, layer_norm_of_rows
 from .merging import ones
 
 
@@ -35,9 +36,13 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     Ba, Kiros & Hinton, "Layer Normalization" (2016), equations 3 and 4.
     """
     dims = last_dims("layer_norm", input, normalized_shape, weight, bias)
-    return in_float32(
-        lambda x, w, b: affine(over_rms(centred(x, dims), dims, eps), w, b), input, weight, bias
-    )
+
+    def equation(x, w, b):
+        return affine(over_rms(centred(x, dims), dims, eps), w, b)
+
+    if is_plain(input, weight, bias, dims):
+        return layer_norm_of_rows(input, weight, bias, eps, equation)
+    return in_float32(equation, input, weight, bias)
 
 
 @in_single

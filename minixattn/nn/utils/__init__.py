@@ -48,9 +48,10 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
             f"Look for the first infinite or NaN loss, or lower the learning rate."
         )
     scale = np.minimum(max_norm / (total + 1e-6), 1)
+    scales = {dtype: scale.astype(dtype) for dtype in {g.array.dtype for g in grads}}
     for g in grads:
         changing(g)
-        g.array *= scale.astype(g.array.dtype)
+        g.array *= scales[g.array.dtype]
     return constant(total.astype(grads[0].dtype))
 
 
