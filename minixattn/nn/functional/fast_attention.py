@@ -50,7 +50,7 @@ from ...ops.softmax import LOWEST
 from ...threads import blocks, parts, share, threads_pay
 from ...workspace import empty
 from . import gpu_attention
-from .merging import forbid, keep, look_and_merge, ones
+from .merging import forbid, keep, look_and_merge, row_sums
 
 WHOLE = 1 << 22  # scores: more of them are tiled, unless the weights are wanted
 TILE = 512, 256  # queries, keys: 512 KiB of scores in float32, half of a core's own cache
@@ -70,7 +70,7 @@ def look(Q, K, V, mask, P, O):
     if shift:
         P -= np.maximum(P.max(-1, keepdims=True), LOWEST[P.dtype])  # −∞ − (−∞) would be NaN
     np.exp(P, out=P)
-    total = P @ ones(P)
+    total = row_sums(P)
     if mask is not None:
         total += total == 0  # a row that is forbidden every key: 0 / 1
     P /= total
@@ -139,7 +139,7 @@ def look_in_tiles(Q, K, V, mask, O, sums, rows):
             power(P, out=P)
             if mask is not None:
                 P *= mask[i, j]
-            total += P @ ones(P)
+            total += row_sums(P)
             o += np.matmul(P, V[j], out=o_j)
         keep(o, total, 0, O[i], sums[i])
 

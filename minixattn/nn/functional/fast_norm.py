@@ -17,7 +17,7 @@ from ...recompute import through
 from ...workspace import empty
 from .fast_attention import row_dots
 from .linear import sum_of_rows
-from .merging import ones
+from .merging import row_sums
 
 
 def is_plain(x, weight, bias, dims):
@@ -33,7 +33,7 @@ def layer_norm_of_rows(input, weight, bias, eps, equation):
     """y for x (…, n) and w, b (n,); `equation` is the same function of Tensors, in steps."""
     n = input.shape[-1]
     x = input.array.reshape(-1, n)
-    normal = np.subtract(x, x.dot(ones(x)) * (1 / n), out=empty(x.shape, x))
+    normal = np.subtract(x, row_sums(x) * (1 / n), out=empty(x.shape, x))
     r = 1 / np.sqrt(row_dots(normal, normal) * (1 / n) + eps)
     normal *= r
     y = np.multiply(normal, weight.array, out=empty(x.shape, x))

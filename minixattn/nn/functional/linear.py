@@ -53,26 +53,29 @@ def linear(input, weight, bias=None):
     return apply(forward, inputs, *derivatives[: len(inputs)])
 
 
-FEW = 256  # rows
+FEW, BLOCK = 256, 64  # rows
 
 
 def sum_of_rows(g, out=None):
-    """Σ over the rows of a matrix (n, m): √n sums of √n rows each, and their sum.
+    """Σ over the rows of a matrix (n, m), of many rows by blocks of √n, or of BLOCK.
 
     One after another, the rounding errors of some thousand rows would cost a digit. (A GPU adds in
-    a tree anyway.) Each sum is a row of ones times its rows, quicker than NumPy's `sum`; the few
-    that there are then add up in float64.
+    a tree anyway.) Each block is a row of ones times its rows, quicker than NumPy's `sum`; the few
+    sums that there are then add up in float64.
     """
     if isinstance(g, Node):
         return sum(g, 0)
-    if len(g) <= FEW or namespace(g) is not np:
+    if namespace(g) is not np:
         return np.matmul(ones(g.T).T, g, out=out if out is None else out[None])[0]
-    step = math.isqrt(len(g))
-    even = len(g) - len(g) % step
-    parts = g[:even].reshape(-1, step, g.shape[1])
-    sums = np.matmul(ones(parts.swapaxes(1, 2)).T, parts)[:, 0]
+    if len(g) <= FEW:
+        return np.dot(ones(g.T)[:, 0], g, out=out)
+    size = max(BLOCK, math.isqrt(len(g)))
+    even = len(g) - len(g) % size
+    blocks = g[:even].reshape(-1, size, g.shape[1])
+    sums = np.matmul(ones(blocks.swapaxes(1, 2)).T, blocks)[:, 0]
     total = sums.sum(0, dtype=np.float64)
-    total += g[even:].sum(0)
+    if even < len(g):
+        total += g[even:].sum(0)
     if out is None:
         return total.astype(g.dtype)
     out[...] = total
