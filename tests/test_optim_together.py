@@ -1,6 +1,7 @@
 """Small parameters updated end to end become what each would become by itself."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -95,3 +96,29 @@ def test_an_update_of_ones_own_is_given_each_parameter_by_itself():
     Normed([p, q], lr=1.0).step()
     np.testing.assert_allclose(values(p), [0.4, 0.2])
     np.testing.assert_allclose(values(q), [0.0])
+
+
+def test_copies_and_pickles_do_not_change_with_the_original():
+    _, optimizer = trained("AdamW", {}, steps=2)
+    for twin in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        params = [p for group in twin.param_groups for p in group["params"]]
+        before = [values(twin.state[p]["exp_avg"]).copy() for p in params]
+        for p in params:
+            p.grad = mx.ones_like(p)
+        optimizer.step()
+        for p, m in zip(params, before, strict=True):
+            np.testing.assert_array_equal(values(twin.state[p]["exp_avg"]), m)
+        twin.step()
+        for p, m in zip(params, before, strict=True):
+            np.testing.assert_allclose(values(twin.state[p]["exp_avg"]), 0.9 * m + 0.1, rtol=1e-6)
+
+
+def test_parameters_that_change_places_keep_what_is_remembered_of_them():
+    found, optimizer = trained("AdamW", {}, steps=2)
+    expected, alone = trained("AdamW", {}, steps=2)
+    optimizer.param_groups[0]["params"].reverse()
+    for _ in range(2):
+        optimizer.step()
+        alone.step()
+    for p, q in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(values(p), values(q))

@@ -96,7 +96,7 @@ class AdamW(Adam):
             if group["maximize"]:
                 g = -g
             if decay:
-                theta -= lr * decay * theta
+                theta *= 1 - lr * decay
             theta -= descent(g, *averages, t, group)
 
 

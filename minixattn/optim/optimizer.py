@@ -47,6 +47,7 @@ class Optimizer:
     # given small parameters end to end. Not inherited: each class says it of its own `update`.
     elementwise = False
     _stepped = False
+    _wholes = {}  # of small parameters; see together.py
 
     def __init__(self, params, defaults):
         self.defaults = defaults
@@ -89,17 +90,23 @@ class Optimizer:
             for j, p in enumerate(group["params"])
             if p.grad is not None
         ]
-        elementwise = vars(type(self)).get("elementwise", False)
         with no_grad():
             for p, _, _ in due:
                 changing(p)
-            for bundle in bundles(due, self.state) if elementwise else [[one] for one in due]:
-                if len(bundle) > 1:
-                    update_together(self.update, bundle, self.state)
-                    continue
+            self.update_all(due)
+        return loss
+
+    def update_all(self, due):
+        """`update` for every parameter; small ones together where the class says that it may be."""
+        wholes = {}
+        elementwise = vars(type(self)).get("elementwise", False)
+        for bundle in bundles(due, self.state) if elementwise else [[one] for one in due]:
+            if len(bundle) > 1:
+                wholes |= update_together(self.update, bundle, self.state, self._wholes)
+            else:
                 ((p, g, group),) = bundle
                 self.update(p.array, g, self.state[p], group)
-        return loss
+        self._wholes = wholes
 
     def zero_grad(self, set_to_none=True):
         """Forget the gradients: `.grad` becomes None, or 0 with `set_to_none=False`."""
@@ -151,6 +158,9 @@ class Optimizer:
             stays as it was.
         """
         self.state, self.param_groups = load(self, state_dict)
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_wholes"}
 
     def __repr__(self):
         lines = [f"{type(self).__name__} ("]
