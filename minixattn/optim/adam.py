@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..engine import constant
+from ..workspace import empty
 from .groups import check_not_negative
 from .optimizer import Optimizer, pieces, remembered
 
@@ -113,7 +114,7 @@ def counted(theta, state, group):
 def descent(g, m, v, v_max, t, group):
     """lr·m̂ / (√v̂ + ε) after m and v have taken in the gradient g, with one array to work in."""
     beta1, beta2 = group["betas"]
-    work = np.empty_like(m)
+    work = empty(m.shape, m)
     np.multiply(g, 1 - beta1, out=work)
     m *= beta1
     m += work
