@@ -62,7 +62,6 @@ from .ops.shape import T as t
 from .ops.shape import transpose as swapaxes
 from .ops.softmax import log_softmax, logsumexp, softmax
 from .precision import autocast
-from .printing import set_printoptions
 from .tensor import Tensor, is_tensor, numel
 
 float = float32
@@ -85,7 +84,7 @@ MODULES = (
 ELSEWHERE = {
     "cosine_similarity": "nn.functional", "einsum": "ops.einsum", "get_num_threads": "threads",
     "load": "serialization", "save": "serialization", "set_num_threads": "threads",
-    "trace": "tracing", "Trainer": "trainer",
+    "set_printoptions": "printing", "trace": "tracing", "Trainer": "trainer",
 }  # fmt: skip
 
 

@@ -7,7 +7,6 @@ Read `engine.py` for how a result remembers its inputs, `backward.py` for the wa
 import numpy as np
 
 from . import backend, dtypes, engine
-from .backward import backward
 from .errors import DTypeError, GraphError, ShapeError
 from .hooks import Hooks
 from .inplace import InPlace
@@ -15,7 +14,6 @@ from .methods import Methods, comparable
 from .ops import parting
 from .ops import shape as shapes
 from .pending import answer, questions
-from .printing import Made, text
 
 
 class Tensor(Methods, InPlace, engine.Node):
@@ -71,6 +69,8 @@ class Tensor(Methods, InPlace, engine.Node):
     @property
     def grad_fn(self):
         """What made this tensor: None for a leaf, else an object that prints the operation."""
+        from .printing import Made
+
         return None if self.derivatives is None else Made(self)
 
     def size(self, dim=None):
@@ -150,10 +150,12 @@ class Tensor(Methods, InPlace, engine.Node):
         return rebuild, (type(self), self.array, self.requires_grad, self.grad)
 
     def __repr__(self):
+        from .printing import text
+
         return text(self)
 
     def __format__(self, spec):
-        return format(text(self) if self.array.ndim else self.item(), spec)
+        return format(repr(self) if self.array.ndim else self.item(), spec)
 
     def __len__(self):
         if not self.array.ndim:
@@ -208,6 +210,8 @@ class Tensor(Methods, InPlace, engine.Node):
             Without a gradient for a tensor of several elements; when the graph was used already;
             when an array that a derivative needs was changed in place.
         """
+        from .backward import backward
+
         backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph)
 
     def requires_grad_(self, requires_grad=True):
