@@ -19,7 +19,7 @@ The plain expression makes about 20 passes through memory. Here is how they go a
 3. A row's sum is a product with a column of ones, which the matrix library does faster than `sum`.
 4. The derivative of softmax, Z = P ⊙ (dP − Σ_s P dP), sums each row of P ⊙ dP. As dP = dO Vᵀ, that
    sum is Σ_s P (dO·v_s) = dO·o: L·d numbers instead of L·S.
-5. Tiles: the scores of 512 queries × 256 keys are made, exponentiated and used while they are in
+5. Tiles: the scores of 1024 queries × 256 keys are made, exponentiated and used while they are in
    the cache, and then forgotten. Softmax allows it: sums of exponentials over parts of the keys can
    be merged (`merging.py`), whatever each part has subtracted for safety.
 6. The backward pass makes each tile again, P = exp(Q Kᵀ − m) / Σ, from m and the sum of each
@@ -53,7 +53,7 @@ from . import gpu_attention
 from .merging import forbid, keep, look_and_merge, row_sums
 
 WHOLE = 1 << 22  # scores: more of them are tiled, unless the weights are wanted
-TILE = 512, 256  # queries, keys: 512 KiB of scores in float32, half of a core's own cache
+TILE = 1024, 256  # queries, keys: 1 MiB of scores in float32, about a core's own cache
 ROWS = 1 << 20  # scores that are worked on at a time where they are kept
 BOUND = 60.0  # e⁶⁰ times a long row is far from overflow, e⁻⁶⁰ from underflow
 
@@ -64,7 +64,8 @@ BOUND = 60.0  # e⁶⁰ times a long row is far from overflow, e⁻⁶⁰ from u
 def look(Q, K, V, mask, P, O):
     """P = softmax(Q Kᵀ), O = P V, for (…, L, d_k), (…, S, d_k), (…, S, d_v); Q has the scale."""
     np.matmul(Q, K.swapaxes(-1, -2), out=P)
-    shift = not all_small(P) or (mask is not None and mask.dtype.kind != "b")
+    small = (Q.size + K.size < P.size and bounded(Q, K, mask)) or all_small(P)
+    shift = not small or (mask is not None and mask.dtype.kind != "b")
     if mask is not None:
         forbid(P, mask)
     if shift:
