@@ -199,3 +199,48 @@ def test_heads_that_do_not_divide_the_width_list_those_that_would():
 def test_a_missing_context_is_explained():
     with pytest.raises(TypeError, match=r"needs a context.*layer\(x, x\).*cache=KVCache"):
         made()(mx.ones(B, L, D_Q, dtype=mx.float64))
+
+
+# Parts that were exchanged ------------------------------------------------------------------------
+
+W = 12
+
+
+def explained(make, error, match):
+    """Making the layer and calling it raises this error."""
+    x, c = mx.ones(B, L, W), mx.ones(B, S, W)
+    with pytest.raises(error, match=match):
+        make()(x, c)
+
+
+def with_parts(**parts):
+    layer = mx.nn.CrossAttention(W, num_heads=3)
+    for name, part in parts.items():
+        setattr(layer, name, part)
+    return layer
+
+
+@pytest.mark.parametrize(("parts", "error", "match"), [
+    ({"W_K": mx.nn.Linear(W, 9), "W_V": mx.nn.Linear(W, 15)}, mx.ShapeError, "one width d_k"),
+    ({"W_K": mx.nn.Linear(W, 13), "W_Q": mx.nn.Linear(W, 13)}, mx.ShapeError, "13"),
+    ({"W_O": mx.nn.Linear(11, W)}, mx.ShapeError, "in_features=11"),
+    ({"W_Q": mx.nn.Linear(11, W)}, mx.ShapeError, "in_features=11"),
+    ({"W_V": mx.nn.Linear(W, W, dtype="float64")}, mx.DTypeError, "float64"),
+])  # fmt: skip
+def test_projections_that_do_not_fit_are_explained(parts, error, match):
+    explained(lambda: with_parts(**parts), error, match)
+
+
+def test_a_bias_of_another_size_is_explained():
+    layer = with_parts()
+    layer.W_Q.bias = mx.nn.Parameter(mx.zeros(1))
+    explained(lambda: layer, mx.ShapeError, "the bias has shape")
+
+
+@pytest.mark.parametrize("call", [
+    lambda x, c: with_parts()(x.numpy(), c), lambda x, c: with_parts()(x, c.numpy()),
+    lambda x, c: mx.nn.MultiheadAttention(W, 3, batch_first=True)(x.numpy(), c.numpy(), c.numpy()),
+])  # fmt: skip
+def test_an_array_in_place_of_a_tensor_is_explained(call):
+    with pytest.raises(TypeError, match="must be a Tensor, got ndarray"):
+        call(mx.ones(B, L, W), mx.ones(B, S, W))
