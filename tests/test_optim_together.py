@@ -61,7 +61,7 @@ def test_what_is_small_and_has_made_as_many_steps_is_one_bundle():
     _, optimizer = trained("AdamW", {})
     due = [(p, p.grad.array, group) for group in optimizer.param_groups for p in group["params"]]
     sizes = [[p.shape for p, _, _ in bundle] for bundle in together.bundles(due, optimizer.state)]
-    assert sizes == [[(3, 4), (), (1, 2, 3)], [(5,)], [(40,), (2, 3)], [(0, 3)]]
+    assert sizes == [[(3, 4), (1, 2, 3)], [(5,)], [()], [(40,), (2, 3)], [(0, 3)]]
 
 
 @EVERY

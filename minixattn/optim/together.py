@@ -19,6 +19,8 @@ SMALL = 1 << 13  # elements; copying more costs as much as calling for them
 def bundles(due, state):
     """Which parameters can be updated as one: of one group and dtype, after equally many steps.
 
+    A single number stays by itself: without a dimension, NumPy 1 computes in float64.
+
     Parameters
     ----------
     due : list of (parameter, array of its gradient, group)
@@ -31,7 +33,7 @@ def bundles(due, state):
     found = defaultdict(list)
     for i, (p, g, group) in enumerate(due):
         array, known = p.array, state[p]
-        if type(array) is np.ndarray and 0 < array.size <= SMALL:
+        if type(array) is np.ndarray and array.ndim and 0 < array.size <= SMALL:
             steps = known["step"].array.item() if known else 0
             found[(id(group), array.dtype, g.dtype, steps, *known)].append(due[i])
         else:
