@@ -70,7 +70,6 @@ class Tensor(Methods, InPlace, engine.Node):
     def grad_fn(self):
         """What made this tensor: None for a leaf, else an object that prints the operation."""
         from .printing import Made
-
         return None if self.derivatives is None else Made(self)
 
     def size(self, dim=None):
@@ -151,7 +150,6 @@ class Tensor(Methods, InPlace, engine.Node):
 
     def __repr__(self):
         from .printing import text
-
         return text(self)
 
     def __format__(self, spec):
@@ -211,7 +209,6 @@ class Tensor(Methods, InPlace, engine.Node):
             when an array that a derivative needs was changed in place.
         """
         from .backward import backward
-
         backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph)
 
     def requires_grad_(self, requires_grad=True):

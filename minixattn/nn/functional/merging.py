@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from ...backend import namespace
+from ...ops.product import rows
 from ...ops.softmax import LOWEST
 from ...threads import blocks
 
@@ -78,7 +79,7 @@ def forbid(scores, mask):
 
 def row_sums(P):
     """Σ over the last dimension, which stays as 1: all rows times a column of ones."""
-    return P.reshape(-1, P.shape[-1]).dot(ones(P)).reshape(*P.shape[:-1], 1)
+    return rows(P).dot(ones(P)).reshape(*P.shape[:-1], 1)
 
 
 def ones(scores):

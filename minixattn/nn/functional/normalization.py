@@ -12,12 +12,11 @@ from ...engine import Node, apply, unary
 from ...errors import DTypeError, ShapeError
 from ...ops.elementwise import maximum
 from ...ops.norm import norm
-from ...ops.product import multiply
 from ...ops.reduction import mean
 from ...precision import in_single
 from .checks import tensors
 from .fast_norm import is_plain, layer_norm_of_rows
-from .merging import ones
+from .merging import row_sums
 
 
 @in_single
@@ -128,7 +127,7 @@ def average(x, dims):
     """The mean of an array, with the dimensions kept as 1."""
     n = max(math.prod(x.shape[d] for d in dims), 1)
     if dims == (-1,):  # the sums of many rows are quickest as a product with ones
-        return multiply(x, ones(x)) * (1 / n)
+        return row_sums(x) * (1 / n)
     if len(dims) > 1:  # positions before channels: the latter may lie side by side in memory
         x = x.sum(axis=dims[1:], keepdims=True)
     return x.sum(axis=dims[0], keepdims=True) * (1 / n)
