@@ -30,8 +30,9 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
         if x.grad is not None or x.array.dtype.kind != "f":
             check_leaf(x)
     for x, g in found.items():
-        g = fit(g, x.array)
-        if isinstance(x.retains_grad, Hooks) and x.derivatives is None:
+        if g.dtype is not x.array.dtype or g.shape != x.array.shape:
+            g = fit(g, x.array)
+        if x.retains_grad and x.derivatives is None and isinstance(x.retains_grad, Hooks):
             g = hooked(x, g)
         g = private(g, taken)
         if x.grad is None:

@@ -31,6 +31,10 @@ def changing(x):
     memory = backend.owner(x.array)
     key = id(memory)
     _last[0] = now = next(clock)
+    noted = _changed.get(key)
+    if noted is not None and noted[1]() is memory:
+        _changed[key] = now, noted[1]
+        return
     # The note goes with the memory, by a function in C: Ctrl-C that came in one of Python's, called
     # while something is freed, would be lost.
     _changed[key] = now, weakref.ref(memory, partial(_changed.pop, key))

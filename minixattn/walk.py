@@ -146,11 +146,13 @@ def pass_back(node, values, found, nothing, useful):
         if not together:
             d = d(*values)
         if d is not None:
-            owe(x, fit(d, x.array), found, nothing)
+            owe(x, d, found, nothing)
 
 
 def owe(x, d, found, nothing):
     """Add d to the gradient that x has gathered so far, never in place: d may have other owners."""
+    if d.dtype is not x.array.dtype or d.shape != x.array.shape:
+        d = fit(d, x.array)
     if x.derivatives is None:
         found[x] = found[x] + d if x in found else d
     else:

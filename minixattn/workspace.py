@@ -12,6 +12,7 @@ KEPT bytes.
 
 import sys
 import threading
+from math import prod
 
 import numpy as np
 
@@ -44,11 +45,9 @@ def empty(shape, like):
 
     On the CPU it lies in memory that was used before, if there is any; CuPy sees to that itself.
     """
-    size = like.itemsize
-    for n in shape:
-        size *= n
     if type(like) is not np.ndarray:
         return namespace(like).empty(shape, like.dtype)
+    size = prod(shape) * like.itemsize
     if size < SMALL or not _COUNTED:
         return np.empty(shape, like.dtype)
     arrays = _shelf.arrays.setdefault((shape, like.dtype), [])

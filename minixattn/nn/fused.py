@@ -90,16 +90,19 @@ class Saved(NamedTuple):
     Q: np.ndarray  # (B, h, L, d_k), times the scale
     K: np.ndarray  # (B, h, S, d_k)
     V: np.ndarray  # (B, h, S, d_v)
-    O: np.ndarray  # (B, L, h·d_v)
+    O: np.ndarray  # (B·L, h·d_v)
     P: np.ndarray  # (B, h, L, S), the weights; None where they were tiled
     sums: np.ndarray  # (B, h, L, 2), m and Σ e^(s−m) of each row, where they were
 
 
 def forward(x, c, projections, h, scale, mask, need_weights):
     """(output, Saved) from x (B, L, D_q) and c (B, S, D_c)."""
+    (B, L, _), ((W_O, _),) = x.shape, projections.O
+    out = empty((B, L, len(W_O)), x)
+    x, c, split = rows(x), rows(c), splitting(B, h)
     (Q,), KV = results(x, projections.Q), results(c, projections.KV)
-    q, k, v = (heads(stream, h) for stream in (Q, *two(KV, Q.shape[-1])))
-    O, (out,) = empty((*x.shape[:2], h * v.shape[-1]), x), results(x, projections.O)
+    q, k, v = map(split, (Q, *two(KV, Q.shape[1])))
+    O = empty((B * L, W_O.shape[1]), x)
     saved = Saved(q, k, v, O, *room(q, k, need_weights))
 
     def some(of, multiply):
@@ -107,10 +110,10 @@ def forward(x, c, projections, h, scale, mask, need_weights):
         project([scaled], of(x), projections.Q, multiply)
         scaled *= scale
         project([of(y) for y in KV], of(c), projections.KV, multiply)
-        attend(of(q), of(k), of(v), of(mask), heads(of(O), h), of(saved.P), of(saved.sums))
-        project([of(out)], of(O), projections.O, multiply)
+        attend(of(q), of(k), of(v), of(mask), of(split(O)), of(saved.P), of(saved.sums))
+        project([rows(of(out))], of(O), projections.O, multiply)
 
-    in_parts(some, x, c, projections, saved.P)
+    in_parts(some, q, k, saved.P)
     return out, saved
 
 
@@ -120,51 +123,56 @@ def backward(g, x, c, projections, gradients, h, scale, mask, saved, wanted=(Tru
     The derivatives with respect to the projections are written into `gradients`.
     """
     q, k, v, O, P, sums = saved
+    dx, dc = (empty(s.shape, s) if want else None for s, want in zip((x, c), wanted))
+    g, x, c, split = rows(g), rows(x), rows(c), splitting(len(x), h)
     (dQ,), dKV = results(x, projections.Q), results(c, projections.KV)
     dO = empty(O.shape, O)
-    dq, dk, dv = (heads(stream, h) for stream in (dQ, *two(dKV, dQ.shape[-1])))
-    dx, dc = (empty(s.shape, s) if want else None for s, want in zip((x, c), wanted))
+    dq, dk, dv = map(split, (dQ, *two(dKV, dQ.shape[1])))
 
     def some(of, multiply):
         project_back([of(g)], projections.O, of(dO), multiply)
-        attend_back(of(q), of(k), of(v), of(mask), heads(of(O), h), of(P), of(sums),
-                    heads(of(dO), h), of(dq), of(dk), of(dv))  # fmt: skip
+        attend_back(of(q), of(k), of(v), of(mask), of(split(O)), of(P), of(sums),
+                    of(split(dO)), of(dq), of(dk), of(dv))  # fmt: skip
         scaled = of(dQ)
         scaled *= scale
         project_back([scaled], projections.Q, of(dx), multiply)
         project_back([of(d) for d in dKV], projections.KV, of(dc), multiply)
 
-    multiply = in_parts(some, x, c, projections, P)
+    multiply = in_parts(some, q, k, P)
     parameters_back([g], O, projections.O, gradients.O, multiply)
     parameters_back([dQ], x, projections.Q, gradients.Q, multiply)
     parameters_back(dKV, c, projections.KV, gradients.KV, multiply)
     return dx, dc
 
 
-def in_parts(some, x, c, projections, P):
+def in_parts(some, Q, K, P):
     """some(of, multiply) for the batch as a whole; where threads pay, for one element at a time.
 
-    `of` takes that part of an array. What is made of one element is still in the cache when the
-    next line needs it. Returns the product to use for what concerns the whole batch.
+    `of` takes that part of an array, which may lie in rows. What is made of one element is still
+    in the cache when the next line needs it. Returns the product to use for the whole batch.
     """
-    multiply = multiplier(x, c, projections)
-    if multiply is not multiply_shared or P is None or len(x) == 1:
+    B, multiply = len(Q), multiplier(Q, K)
+    if multiply is not multiply_shared or P is None or B == 1:
         some(lambda x: x, multiply)
     else:
-        share(lambda i: some(lambda x: x if x is None else x[i : i + 1], np.dot), len(x))
+        share(lambda i: some(lambda x: x if x is None else part(x, i, B), np.ndarray.dot), B)
     return multiply
 
 
-def multiplier(x, c, projections):
+def part(x, i, n):
+    """Part i of n parts of x."""
+    size = len(x) // n
+    return x[i * size : (i + 1) * size]
+
+
+def multiplier(Q, K):
     """The product to use: the matrix library's threads and Python's would fight for the cores.
 
-    `dot` multiplies two matrices as `matmul` does, half a microsecond sooner.
+    `dot` multiplies two matrices as `matmul` does, a microsecond sooner.
     """
-    B, L, _ = x.shape
-    W, _ = projections.Q[0]
-    if threads_pay(x, B * L * c.shape[1] * len(W)):
+    if threads_pay(Q, Q.size * K.shape[2]):
         return multiply_shared
-    return np.dot if namespace(x) is np else np.matmul
+    return np.ndarray.dot if namespace(Q) is np else np.matmul
 
 
 def multiply_shared(a, b, out):
@@ -175,44 +183,43 @@ def multiply_shared(a, b, out):
     return out
 
 
-def heads(x, h):
-    """(B, L, h·d) → (B, h, L, d), a view."""
-    B, L, width = x.shape
-    return x.reshape(B, L, h, width // h).swapaxes(1, 2)
-
-
 def rows(x):
     """(B, L, width) → (B·L, width), a view."""
     return x.reshape(-1, x.shape[-1])
 
 
+def splitting(B, h):
+    """The function (B·L, h·d) → (B, h, L, d), a view."""
+    return lambda x: x.reshape(B, len(x) // B, h, x.shape[1] // h).swapaxes(1, 2)
+
+
 def results(x, pairs):
     """Room for x Wᵀ of each pair."""
-    return [empty((*x.shape[:2], len(W)), x) for W, _ in pairs]
+    return [empty((len(x), len(W)), x) for W, _ in pairs]
 
 
 def project(ys, x, pairs, multiply):
     """y = x Wᵀ + b of each pair."""
     for y, (W, b) in zip(ys, pairs):
-        here = multiply(rows(x), W.T, out=rows(y))
+        multiply(x, W.T, out=y)
         if b is not None:
-            here += b
+            y += b
 
 
 def project_back(gs, pairs, dx, multiply):
     """dx = ∂L/∂x = Σ g W; nothing where dx is None."""
     if dx is None:
         return
-    (first, W), *others = zip(gs, (W for W, _ in pairs))
-    multiply(rows(first), W, out=rows(dx))
+    dx, ((first, W), *others) = rows(dx), zip(gs, (W for W, _ in pairs))
+    multiply(first, W, out=dx)
     for g, W in others:
-        dx += multiply(rows(g), W, out=empty(rows(dx).shape, dx)).reshape(dx.shape)
+        dx += multiply(g, W, out=empty(dx.shape, dx))
 
 
 def parameters_back(gs, x, pairs, gradients, multiply):
     """∂L/∂W = gᵀ x and ∂L/∂b = Σ g, written into `gradients`."""
-    for g, (_, b), (dW, db) in zip(map(rows, gs), pairs, gradients):
-        multiply(g.T, rows(x), out=dW)
+    for g, (_, b), (dW, db) in zip(gs, pairs, gradients):
+        multiply(g.T, x, out=dW)
         if b is not None:
             sum_of_rows(g, out=db)
 
@@ -222,6 +229,16 @@ def mask_of(x, c, h, mask):
     shape = len(x), h, x.shape[1], c.shape[1]
     mask = checked_mask(mask, False, shape, x)
     return None if mask is None else namespace(x.array).broadcast_to(as_it_is(mask.array), shape)
+
+
+def around_gaps(arrange, parameters):
+    """`arrange` for the values of those parameters that there are; None stays for the others."""
+
+    def arranged(values):
+        values = iter(values)
+        return arrange([None if p is None else next(values) for p in parameters])
+
+    return arranged
 
 
 # As an operation ---------------------------------------------------------------------------------
@@ -246,11 +263,8 @@ def attention_layer(x, c, parameters, arrange, h, scale, mask=None, need_weights
     weights : Tensor (B, h, L, S), or None
     """
     given = [p for p in parameters if p is not None]
+    arranged = arrange if len(given) == len(parameters) else around_gaps(arrange, parameters)
     mask = mask_of(x, c, h, mask)
-
-    def arranged(values):
-        values = iter(values)
-        return arrange([None if p is None else next(values) for p in parameters])
 
     def by_the_equation(x, c, *values):
         return equation(x, c, arranged(values), h, scale, mask)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..kernels import step_down
-from ..workspace import empty
+from ..workspace import SMALL, empty
 from .groups import check_not_negative
 from .optimizer import Optimizer, pieces, remembered
 
@@ -86,6 +86,6 @@ class SGD(Optimizer):
 def descend(theta, g, lr):
     """θ ← θ − lr g."""
     if type(theta) is np.ndarray or theta.dtype != g.dtype:
-        theta -= np.multiply(g, lr, out=empty(g.shape, g))
+        theta -= np.multiply(g, lr, out=None if g.nbytes < SMALL else empty(g.shape, g))
     else:
         step_down(theta, g, lr)

@@ -68,7 +68,7 @@ def sum_of_rows(g, out=None):
     if namespace(g) is not np:
         return np.matmul(ones(g.T).T, g, out=out if out is None else out[None])[0]
     if len(g) <= FEW:
-        return np.dot(ones(g.T)[:, 0], g, out=out)
+        return ones(g.T)[:, 0].dot(g, out)
     size = max(BLOCK, math.isqrt(len(g)))
     even = len(g) - len(g) % size
     blocks = g[:even].reshape(-1, size, g.shape[1])

@@ -41,7 +41,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     norms = [norm(g.array, norm_type) for g in grads]
     if not norms:
         return constant(np.zeros((), np.float32))
-    total = norm(np.stack(norms), norm_type)
+    total = norm(vector(norms), norm_type)
     if error_if_nonfinite and not math.isfinite(float(total)):
         raise RuntimeError(
             f"clip_grad_norm_: the norm of the gradients is {float(total)}; nothing was changed. "
@@ -67,6 +67,11 @@ def gradients(parameters):
     """The gradients that are there, as constants in the same memory."""
     parameters = [parameters] if isinstance(parameters, Node) else parameters
     return [p.grad.detach() for p in parameters if p.grad is not None]
+
+
+def vector(numbers):
+    """Numbers that NumPy or CuPy computed as one array; NumPy's `stack` would look at each."""
+    return np.array(numbers) if isinstance(numbers[0], np.generic) else np.stack(numbers)
 
 
 def norm(g, p):
