@@ -17,8 +17,8 @@ from benchmarks.work import SIZES, Size, problem
 # Per training step at the sizes of the race: Python functions entered, C functions called (the
 # ufuncs of NumPy, which the profiler does not see, apart), arrays that wait for the backward pass.
 BOUNDS = {
-    "cross": {"python": 465, "c": 345, "arrays": 8},
-    "multihead": {"python": 400, "c": 305, "arrays": 8},
+    "cross": {"python": 435, "c": 345, "arrays": 8},
+    "multihead": {"python": 395, "c": 305, "arrays": 8},
 }
 CHAIN = {"python": 2.7, "c": 8.4}  # for one recorded operation, forward and backward
 LONG, LONG_SHARE = Size(1, 4096, 4096, 64, 1), 0.5  # of one L x S matrix, 64 MiB

@@ -116,3 +116,11 @@ def test_tiles_need_no_memory_of_the_size_of_the_scores(rng):
         fast.WHOLE = whole
         tracemalloc.stop()
     assert peak < scores / 6
+
+
+@pytest.mark.parametrize("width", [fast.NARROW, fast.NARROW + 1])
+def test_heads_are_turned_whatever_their_width(rng, width):
+    x = rng.standard_normal((2, 7, 3, width)).swapaxes(1, 2)  # (B, h, S, d), a layer's view
+    turned = fast.turned(x)
+    assert np.array_equal(turned, x.swapaxes(-1, -2))
+    assert turned.flags.c_contiguous == (width <= fast.NARROW)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import assert_close
 
-from minixattn.nn.functional.merging import merge, part
+from minixattn.nn.functional.merging import PIECE, collect, merge, part, row_sums
 
 
 def whole(S, V):
@@ -62,3 +62,20 @@ def test_a_row_of_huge_scores_is_summed_as_exactly_as_any_other(rng, dtype, adde
     o, total, _ = merge(*part(S[:, :4].copy(), V[:4]), *part(S[:, 4:].copy(), V[4:]))
     assert total == 6
     assert_close(o / total, V.mean(0, keepdims=True), 1e-6)
+
+
+@pytest.mark.parametrize("S", [0, 1, PIECE, PIECE + 1, 3 * PIECE + 7])
+def test_sums_over_any_number_of_keys_are_what_they_say(rng, S):
+    P, V = rng.random((2, 3, 5, S)), rng.standard_normal((2, 3, S, 4))
+    assert_close(collect(P, V, np.empty((2, 3, 5, 4))), P @ V)
+    assert_close(row_sums(P), P.sum(-1, keepdims=True))
+
+
+def test_many_keys_are_summed_closer_to_the_truth(rng):
+    P = rng.random((64, 16 * PIECE)).astype(np.float32)
+    V = rng.standard_normal((16 * PIECE, 8)).astype(np.float32)
+    truth = P.astype(float) @ V.astype(float)
+    found = collect(P, V, np.empty((64, 8), np.float32))
+    assert np.linalg.norm(found - truth) < 0.95 * np.linalg.norm(P @ V - truth)
+    truth, plain = P.sum(-1, keepdims=True, dtype=float), P @ np.ones((P.shape[1], 1), P.dtype)
+    assert np.linalg.norm(row_sums(P) - truth) < 0.8 * np.linalg.norm(plain - truth)

@@ -15,13 +15,14 @@ from ..backend import namespace
 from ..engine import Node, record, tapes
 from ..precision import autocasting
 from ..recompute import through
-from ..threads import get_num_threads, share
+from ..threads import share
 from ..workspace import empty
 from .functional.attention import attention_steps, checked_mask
 from .functional.blockwise import as_it_is
-from .functional.fast_attention import attend, attend_back, room, threads_pay
+from .functional.fast_attention import attend, attend_back, room
 from .functional.linear import linear, sum_of_rows
 from .heads import merge_heads, split_heads
+from .products import multiplier, multiply_rows, multiply_shared
 
 
 class Projections(NamedTuple):
@@ -165,24 +166,6 @@ def part(x, i, n):
     return x[i * size : (i + 1) * size]
 
 
-def multiplier(Q, K):
-    """The product to use: the matrix library's threads and Python's would fight for the cores.
-
-    `dot` multiplies two matrices as `matmul` does, a microsecond sooner.
-    """
-    if threads_pay(Q, Q.size * K.shape[2]):
-        return multiply_shared
-    return np.ndarray.dot if namespace(Q) is np else np.matmul
-
-
-def multiply_shared(a, b, out):
-    """out = a b, whose rows are shared among the threads."""
-    size = -(-len(out) // (16 * get_num_threads())) * 16
-    share(lambda i: np.matmul(a[i * size : (i + 1) * size], b, out=out[i * size : (i + 1) * size]),
-          -(-len(out) // size))
-    return out
-
-
 def rows(x):
     """(B, L, width) → (B·L, width), a view."""
     return x.reshape(-1, x.shape[-1])
@@ -201,7 +184,7 @@ def results(x, pairs):
 def project(ys, x, pairs, multiply):
     """y = x Wᵀ + b of each pair."""
     for y, (W, b) in zip(ys, pairs):
-        multiply(x, W.T, out=y)
+        multiply_rows(x, W.T, y, multiply)
         if b is not None:
             y += b
 

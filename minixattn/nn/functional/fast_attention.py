@@ -50,7 +50,7 @@ from ...ops.softmax import LOWEST
 from ...threads import blocks, parts, share, threads_pay
 from ...workspace import empty
 from . import gpu_attention
-from .merging import forbid, keep, look_and_merge, row_dots, row_sums
+from .merging import collect, forbid, keep, look_and_merge, row_dots, row_sums
 
 WHOLE = 1 << 22  # scores: more of them are tiled, unless the weights are wanted
 TILE = 1024, 256  # queries, keys: 1 MiB of scores in float32, about a core's own cache
@@ -64,22 +64,23 @@ BOUND = 60.0  # e⁶⁰ times a long row is far from overflow, e⁻⁶⁰ from u
 
 def look(Q, K, V, mask, P, O):
     """P = softmax(Q Kᵀ), O = P V, for (…, L, d_k), (…, S, d_k), (…, S, d_v); Q has the scale."""
-    np.matmul(Q, turned(K), out=P)
-    small = (mask is None or mask.dtype.kind == "b") and (
-        (Q.size + K.size < P.size and bounded(Q, K, mask)) or all_small(P)
-    )
-    if not small:
+    safe = Q.size + K.size < P.size and bounded(Q, K, mask)
+    power, log_of_e = exponential() if safe else (np.exp, 1.0)
+    np.matmul(Q * log_of_e if safe else Q, turned(K), out=P)
+    if safe or (all_small(P) and not (mask is not None and mask.dtype.kind != "b")):
+        power(P, out=P)
+        if mask is not None:
+            P *= mask  # a third of the price of −∞ before
+    else:
         if mask is not None:
             forbid(P, mask)
         P -= np.maximum(P.max(-1, keepdims=True), LOWEST[P.dtype])  # −∞ − (−∞) would be NaN
-    np.exp(P, out=P)
-    if small and mask is not None:
-        P *= mask  # a third of the price of −∞ before
+        np.exp(P, out=P)
     total = row_sums(P)
     if mask is not None:
         total += total == 0  # a row that is forbidden every key: 0 / 1
     P /= total
-    np.matmul(P, V, out=O)
+    collect(P, V, O)
 
 
 def all_small(S):

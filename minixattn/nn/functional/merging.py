@@ -20,6 +20,8 @@ from ...ops.product import rows
 from ...ops.softmax import LOWEST
 from ...threads import blocks
 
+PIECE = 512  # keys
+
 
 def part(S, V, mask=None):
     """(Σ e^(S−m) V, Σ e^(S−m), m) over the keys of one part; the scores S (…, L, n) are used up.
@@ -77,8 +79,20 @@ def forbid(scores, mask):
         scores += mask
 
 
+def collect(P, V, O):
+    """O = P V, summed over many keys in pieces, lest rounding errors add up; returns O."""
+    if P.shape[-1] <= PIECE:
+        return np.matmul(P, V, out=O)
+    np.matmul(P[..., :PIECE], V[..., :PIECE, :], out=O)
+    for j in blocks(slice(PIECE, P.shape[-1]), PIECE):
+        O += np.matmul(P[..., j], V[..., j, :])
+    return O
+
+
 def row_sums(P):
     """Σ over the last dimension, which stays as 1: all rows times a column of ones."""
+    if P.shape[-1] > PIECE:
+        return collect(P, ones(P), np.empty_like(P, shape=(*P.shape[:-1], 1)))
     return rows(P).dot(ones(P)).reshape(*P.shape[:-1], 1)
 
 
