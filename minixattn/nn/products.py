@@ -13,7 +13,8 @@ from ..threads import blocks, get_num_threads, share, threads_pay
 from ..workspace import empty
 
 PIECE = 128  # terms that are summed one after another
-FEW, MOST = 64, 32  # rows that are few; pieces
+PIECES = 32  # at most
+FEW, LITTLE = 64, 1 << 18  # rows that are few; numbers that are little memory
 
 
 def multiplier(Q, K):
@@ -28,8 +29,8 @@ def multiplier(Q, K):
 
 
 def multiply_shared(a, b, out):
-    """out = a b, whose rows are shared among the threads; of long sums, their pieces."""
-    if len(b) >= 8 * max(out.shape):
+    """out = a b, whose rows are shared among the threads; of many sums for few numbers, pieces."""
+    if len(b) > PIECE and PIECES * out.size <= LITTLE:
         return multiply_in_shared_pieces(a, b, out)
     size = -(-len(out) // (16 * get_num_threads())) * 16
     share(lambda i: np.matmul(a[i * size : (i + 1) * size], b, out=out[i * size : (i + 1) * size]),
@@ -38,8 +39,8 @@ def multiply_shared(a, b, out):
 
 
 def multiply_in_shared_pieces(a, b, out):
-    """out = a b of sums much longer than `out` is wide, such as gᵀ x over all tokens."""
-    pieces = blocks(slice(0, len(b)), max(PIECE, -(-len(b) // MOST)))
+    """out = a b of long sums and few results, such as gᵀ x over all tokens."""
+    pieces = blocks(slice(0, len(b)), max(PIECE, -(-len(b) // PIECES)))
     found = empty((len(pieces), *out.shape), out)
     share(lambda i: np.matmul(a[:, pieces[i]], b[pieces[i]], out=found[i]), len(pieces))
     return np.add.reduce(found, 0, out=out)

@@ -24,15 +24,14 @@ The plain expression makes about 20 passes through memory. Here is how they go a
    be merged (`merging.py`), whatever each part has subtracted for safety.
 6. The backward pass makes each tile again, P = exp(Q Kᵀ − m) / Σ, from m and the sum of each
    row. One product more costs no more than bringing a stored P back from memory.
-7. No maximum is searched for where |q·k| ≤ |q||k| (Cauchy and Schwarz) already says that exp cannot
-   overflow: L·d numbers are looked at instead of L·S.
+7. Where |q·k| ≤ |q||k| (Cauchy and Schwarz) says that exp cannot overflow, no maximum is searched
+   for: L·d numbers are looked at instead of L·S. A bool mask is a factor then, not −∞ before exp.
 8. Threads take elements of a batch (`fused.py`), heads, or parts of one; the matrix library is
    held to one thread meanwhile (`threads.py`).
 
 `WHOLE` picks between two forms. Scores that are few, or wanted as weights, are kept; they are
 worked on one head at a time where there is work for two threads. Others are tiled: never stored.
-A GPU has other costs, and a file of its own: `gpu_attention.py`.
-`benchmarks/` measures what this comes to.
+A GPU has other costs, and a file of its own: `gpu_attention.py`. `benchmarks/` measures it all.
 
 Sources: Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018), algorithm 3;
 Rabe and Staats, "Self-attention does not need O(n²) memory" (2021); Dao et al., "FlashAttention"
@@ -64,10 +63,11 @@ BOUND = 60.0  # e⁶⁰ times a long row is far from overflow, e⁻⁶⁰ from u
 
 def look(Q, K, V, mask, P, O):
     """P = softmax(Q Kᵀ), O = P V, for (…, L, d_k), (…, S, d_k), (…, S, d_v); Q has the scale."""
+    added = mask is not None and mask.dtype.kind != "b"
     safe = Q.size + K.size < P.size and bounded(Q, K, mask)
     power, log_of_e = exponential() if safe else (np.exp, 1.0)
     np.matmul(Q * log_of_e if safe else Q, turned(K), out=P)
-    if safe or (all_small(P) and not (mask is not None and mask.dtype.kind != "b")):
+    if safe or (not added and all_small(P)):
         power(P, out=P)
         if mask is not None:
             P *= mask  # a third of the price of −∞ before
