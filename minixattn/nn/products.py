@@ -11,6 +11,7 @@ import numpy as np
 from ..backend import namespace
 from ..threads import blocks, get_num_threads, share, threads_pay
 from ..workspace import empty
+from .functional.merging import collect
 
 PIECE = 128  # terms that are summed one after another
 PIECES = 32  # at most
@@ -50,7 +51,5 @@ def multiply_rows(x, Wt, out, multiply):
     """out = x Wᵀ; of few rows in pieces, since reading W takes the time, whichever way."""
     if len(x) > FEW or len(Wt) < 2 * PIECE or multiply is not np.ndarray.dot:
         multiply(x, Wt, out=out)
-        return
-    np.matmul(x[:, :PIECE], Wt[:PIECE], out=out)
-    for i in blocks(slice(PIECE, len(Wt)), PIECE):
-        out += np.matmul(x[:, i], Wt[i], out=empty(out.shape, out))
+    else:
+        collect(x, Wt, out, PIECE)

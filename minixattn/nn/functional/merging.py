@@ -79,12 +79,12 @@ def forbid(scores, mask):
         scores += mask
 
 
-def collect(P, V, O):
+def collect(P, V, O, piece=PIECE):
     """O = P V, summed over many keys in pieces, lest rounding errors add up; returns O."""
-    if P.shape[-1] <= PIECE:
+    if P.shape[-1] <= piece:
         return np.matmul(P, V, out=O)
-    np.matmul(P[..., :PIECE], V[..., :PIECE, :], out=O)
-    for j in blocks(slice(PIECE, P.shape[-1]), PIECE):
+    np.matmul(P[..., :piece], V[..., :piece, :], out=O)
+    for j in blocks(slice(piece, P.shape[-1]), piece):
         O += np.matmul(P[..., j], V[..., j, :])
     return O
 
