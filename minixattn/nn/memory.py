@@ -7,14 +7,14 @@ A feed-forward network is nearly that already: its hidden units are keys, its ou
 values, and only the softmax is missing. `FeedForward.as_attention()` shows it.
 """
 
-from ..creation import as_tensor, empty, ones
-from ..ops.shape import cat, expand
+from ..creation import as_tensor, empty
 from ..tracing import note
 from . import init
 from .attention import CrossAttention, boolean_mask, check_width
 from .empty_rows import checked_before
 from .functional import linear, relu
 from .functional.attention import attention
+from .functional.slots import attention_with_slots, is_shared, with_more, with_slots
 from .heads import merge_heads, split_heads
 from .layers import Linear
 from .module import Module
@@ -108,24 +108,25 @@ class PersistentMemoryAttention(CrossAttention):
         mask = self.mask(mask, query, context, len(cache or ()))
         Q = split_heads(self.W_Q(query), self.num_heads)  # (B, h, L, d_k)
         K, V = self.keys_and_values(context, cache)  # (B, h, S, d)
-        K, V = with_slots(K, self.P_k), with_slots(V, self.P_v)  # (B, h, S + N, d)
         p = self.dropout if self.training else 0.0
-        steps = attention(Q, K, V, mask, p, scale=self.scale)
+        given = Q, K, V, self.P_k, self.P_v
+        if not p and is_shared(*given):
+            output, weights = attention_with_slots(*given, mask, self.scale)
+            return self.W_O(merge_heads(output)), weights
+
+        K, V = with_slots(K, self.P_k), with_slots(V, self.P_v)  # (B, h, S + N, d)
+        steps = attention(Q, K, V, with_more(mask, self.num_slots), p, scale=self.scale)
         output = self.W_O(merge_heads(steps.output))
         note(self, x=query, c=context, Q=Q, K=K, V=V, scores=steps.scores, masked=steps.masked,
              weights=steps.weights, heads=steps.output, output=output)  # fmt: skip
         return output, steps.weights
 
     def mask(self, mask, query, context, cached=0):
-        """The mask with N more columns, all True."""
-        N = self.num_slots
-        if mask is not None and N:
+        """The mask of the context, checked."""
+        if mask is not None and self.num_slots:
             mask = as_tensor(mask, device=query.device).detach()
             checked_before(mask)  # no query is left with nothing to look at: no warning
-        mask = boolean_mask(mask, query, context, self.num_heads, cached)
-        if mask is None or not N:
-            return mask
-        return cat([mask, ones(*mask.shape[:-1], N, device=mask.device).bool()], -1)
+        return boolean_mask(mask, query, context, self.num_heads, cached)
 
     def extra_repr(self):
         """The options."""
@@ -234,10 +235,3 @@ class FeedForwardAttention(Module):
         output = output if network.W_2.bias is None else output + network.W_2.bias
         note(self, x=input, k=k, v=v, weights=weights, output=output)
         return output, weights
-
-
-def with_slots(x, slots):
-    """[x; P]: (B, h, S, d) and (h, N, d) → (B, h, S + N, d); x itself where N = 0."""
-    if not slots.shape[1]:
-        return x
-    return cat([x, expand(slots, *x.shape[:-3], *slots.shape)], -2)

@@ -25,37 +25,36 @@ The plain expression makes about 20 passes through memory. Here is how they go a
 6. The backward pass makes each tile again, P = exp(Q Kᵀ − m) / Σ, from m and the sum of each
    row. One product more costs no more than bringing a stored P back from memory.
 7. Where |q·k| ≤ |q||k| (Cauchy and Schwarz) says that exp cannot overflow, no maximum is searched
-   for: L·d numbers are looked at instead of L·S. A bool mask is a factor then, not −∞ before exp.
+   for: L·d numbers are looked at instead of L·S. A bool mask is a factor then, not −∞ before exp
+   (`exponentials.py`).
 8. Threads take elements of a batch (`fused.py`), heads, or parts of one; the matrix library is
    held to one thread meanwhile (`threads.py`).
 
 `WHOLE` picks between two forms. Scores that are few, or wanted as weights, are kept; they are
 worked on one head at a time where there is work for two threads. Others are tiled: never stored.
-A GPU has other costs, and a file of its own: `gpu_attention.py`. `benchmarks/` measures it all.
+Keys that are the same for a whole batch have a file of their own, `slots.py`; so has a GPU, whose
+costs are others: `gpu_attention.py`. `benchmarks/` measures it all.
 
 Sources: Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018), algorithm 3;
 Rabe and Staats, "Self-attention does not need O(n²) memory" (2021); Dao et al., "FlashAttention"
 (2022), section 3.1 and algorithm 4 for the backward pass.
 """
 
-import functools
-import math
 import threading
 
 import numpy as np
 
 from ...backend import namespace
-from ...ops.softmax import LOWEST
 from ...threads import blocks, parts, share, threads_pay
 from ...workspace import empty
 from . import gpu_attention
+from .exponentials import bounded, exponential, exponentials
 from .merging import collect, forbid, keep, look_and_merge, row_dots, row_sums
 
 WHOLE = 1 << 22  # scores: more of them are tiled, unless the weights are wanted
 TILE = 1024, 256  # queries, keys: 1 MiB of scores in float32, about a core's own cache
 ROWS = 1 << 20  # scores that are worked on at a time where they are kept
 NARROW, FEW = 24, 1 << 19  # a head's width, and elements, up to which `turned` copies
-BOUND = 60.0  # e⁶⁰ times a long row is far from overflow, e⁻⁶⁰ from underflow
 
 
 # All scores at once ------------------------------------------------------------------------------
@@ -63,32 +62,15 @@ BOUND = 60.0  # e⁶⁰ times a long row is far from overflow, e⁻⁶⁰ from u
 
 def look(Q, K, V, mask, P, O):
     """P = softmax(Q Kᵀ), O = P V, for (…, L, d_k), (…, S, d_k), (…, S, d_v); Q has the scale."""
-    added = mask is not None and mask.dtype.kind != "b"
     safe = Q.size + K.size < P.size and bounded(Q, K, mask)
-    power, log_of_e = exponential() if safe else (np.exp, 1.0)
+    power, log_of_e = exponential() if safe else (None, 1.0)
     np.matmul(Q * log_of_e if safe else Q, turned(K), out=P)
-    if safe or (not added and all_small(P)):
-        power(P, out=P)
-        if mask is not None:
-            P *= mask  # a third of the price of −∞ before
-    else:
-        if mask is not None:
-            forbid(P, mask)
-        P -= np.maximum(P.max(-1, keepdims=True), LOWEST[P.dtype])  # −∞ − (−∞) would be NaN
-        np.exp(P, out=P)
+    exponentials(P, P, mask, power)
     total = row_sums(P)
     if mask is not None:
         total += total == 0  # a row that is forbidden every key: 0 / 1
     P /= total
     collect(P, V, O)
-
-
-def all_small(S):
-    """Whether no exponential overflows or vanishes, so that no row needs a shift.
-
-    Where rows are short, finding each row's largest score takes longer than anything else.
-    """
-    return S.size > 0 and S.max() < BOUND and S.min() > -BOUND
 
 
 def turned(x):
@@ -187,30 +169,6 @@ def look_back_in_tiles(Q, K, V, mask, O, sums, dO, dQ, dK, dV, keys, lock):
         dK[keys][j], dV[keys][j] = dk * (1 / log_of_e), dv
     with lock:
         dQ += dq
-
-
-@functools.cache
-def exponential():
-    """The faster of exp and exp2 on this CPU, and what its argument is multiplied with.
-
-    eˢ = 2^(s / ln 2), and exp2 takes half the time of exp where NumPy has AVX-512 instructions for
-    it, but longer elsewhere.
-    """
-    try:
-        from numpy.lib.introspect import opt_func_info
-
-        target = opt_func_info("^exp2$")["exp2"]["ff"]["current"]
-    except (ImportError, KeyError):  # NumPy before 2.0 does not tell
-        target = ""
-    wide = "AVX512" in target or "X86_V4" in target
-    return (np.exp2, math.log2(math.e)) if wide else (np.exp, 1.0)
-
-
-def bounded(Q, K, mask):
-    """Whether no score can be large: |q·k| ≤ |q||k|. A float mask may add anything."""
-    if mask is not None and mask.dtype.kind != "b":
-        return False
-    return math.sqrt(row_dots(Q, Q).max() * row_dots(K, K).max()) < BOUND
 
 
 def contiguous(x):
