@@ -1,4 +1,4 @@
-"""layer_norm as one operation gives what its steps give."""
+"""layer_norm and group_norm as one operation give what their steps give."""
 
 import numpy as np
 import pytest
@@ -6,26 +6,29 @@ from helpers import assert_close, leaf, values, weighted
 
 import minixattn as mx
 from minixattn.autograd import grad
-from minixattn.nn.functional import layer_norm, normalization
+from minixattn.nn.functional import group_norm, layer_norm, normalization
 
 SHAPES = [(5, 7), (2, 3, 4), (1, 1), (300, 9), (4, 1, 3, 16), (6,), (257, 64)]
 
 
+GROUPS = [((2, 6, 3, 4), 3), ((1, 4, 5), 4), ((3, 2), 1), ((2, 8, 1, 1), 2), ((3, 6, 7, 2), 1)]
+
+
 @pytest.fixture
 def in_steps(monkeypatch):
-    """layer_norm(…) by the operations that record themselves."""
+    """A norm by the operations that record themselves; layer_norm where none is named."""
 
-    def run(*given, **options):
+    def run(*given, norm=layer_norm):
         with monkeypatch.context() as patched:
             patched.setattr(normalization, "is_plain", lambda *_: False)
-            return layer_norm(*given, **options)
+            return norm(*given)
 
     return run
 
 
-def leaves(shape, dtype, rng):
+def leaves(shape, dtype, rng, dim=-1):
     x = rng.standard_normal(shape) * 3 + 2
-    return [leaf(a, dtype=dtype) for a in (x, *rng.standard_normal((2, shape[-1])))]
+    return [leaf(a, dtype=dtype) for a in (x, *rng.standard_normal((2, shape[dim])))]
 
 
 def operations(y):
@@ -49,6 +52,45 @@ def test_values_and_derivatives_are_those_of_the_steps(shape, dtype, tolerance, 
     for a, b in zip(grad(weighted(found), given), grad(weighted(expected), given), strict=True):
         assert a.dtype == dtype
         assert_close(a, b, tolerance, tolerance * max(1, np.abs(values(b)).max()))
+
+
+@pytest.mark.parametrize(("shape", "groups"), GROUPS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 3e-5), (np.float64, 1e-12)])
+@pytest.mark.parametrize("last", (False, True), ids=("channels first", "channels last in memory"))
+def test_group_norm_has_the_numbers_of_its_steps(
+    shape, groups, dtype, tolerance, last, rng, in_steps
+):
+    given = x, w, b = leaves(shape, dtype, rng, 1)
+    if last:
+        x = leaf(np.moveaxis(np.moveaxis(values(x), 1, -1).copy(), -1, 1), dtype=dtype)
+        given = x, w, b
+    found = group_norm(x, groups, w, b, 1e-3)
+    expected = in_steps(x, groups, w, b, 1e-3, norm=group_norm)
+    assert operations(found) == 1 < operations(expected)
+    assert_close(found, expected, tolerance, tolerance)
+    for a, b in zip(grad(weighted(found), given), grad(weighted(expected), given), strict=True):
+        assert a.dtype == dtype
+        assert_close(a, b, tolerance, tolerance * max(1, np.abs(values(b)).max()))
+
+
+def test_second_derivatives_of_group_norm_are_those_of_its_steps(rng, in_steps):
+    given = x, w, b = leaves((2, 6, 3), np.float64, rng, 1)
+
+    def second(y):
+        first = grad(weighted(y), given, create_graph=True)
+        return grad(weighted(first[0]) + weighted(first[1] * first[1]), given[:2])
+
+    expected = in_steps(x, 2, w, b, norm=group_norm)
+    for ours, theirs in zip(second(group_norm(x, 2, w, b)), second(expected), strict=True):
+        assert_close(ours, theirs, 1e-9, 1e-9)
+
+
+def test_a_large_mean_costs_no_digits(rng):
+    """The variance is that of x − μ; from mean x² − μ² nothing would be left in float32."""
+    x = (1e4 + rng.standard_normal((2, 4, 8, 8))).astype(np.float32)
+    w, b = np.ones((2, 4), np.float32)
+    exact = group_norm(*(mx.tensor(x.astype(np.float64)), 2))
+    assert_close(group_norm(*map(mx.tensor, (x,)), 2, *map(mx.tensor, (w, 0 * b))), exact, 0, 2e-3)
 
 
 def test_second_derivatives_are_those_of_the_steps(rng, in_steps):
@@ -86,9 +128,11 @@ def test_what_is_left_out_or_narrow_goes_by_the_steps(rng):
     assert layer_norm(x.half(), (4,), w.half(), b.half()).dtype == mx.float16
 
 
-def test_a_change_in_between_is_noticed(rng):
+@pytest.mark.parametrize("norm", (lambda x, w, b: layer_norm(x, (4,), w, b),
+                                  lambda x, w, b: group_norm(x, 2, w, b)))  # fmt: skip
+def test_a_change_in_between_is_noticed(rng, norm):
     x, w, b = leaves((2, 4), np.float64, rng)
-    y = layer_norm(x, (4,), w, b)
+    y = norm(x, w, b)
     with mx.no_grad():
         w.mul_(2)
     with pytest.raises(mx.GraphError, match="changed in place"):

@@ -3,18 +3,18 @@
     y[n, o, i, j] = b[o] + Σ_{u v c} P[n, i, j, u, v, c] W[o, c, u, v]
     P[n, i, j, u, v, c] = x[n, c, i·s + u·d − p, j·s + v·d − p]
 
-with stride s, dilation d and padding p: x is 0 outside. `patches` and `overlay` are each other's
+with stride s, dilation d and padding p: x is 0 outside. `cut` and `overlay` are each other's
 derivative; the product is `linear`'s.
 
 | symbol | identifier                  | shape                |
 |--------|-----------------------------|----------------------|
 | x      | input                       | (N, C, H, W)         |
 | W, b   | weight, bias                | (O, C / G, k_h, k_w), (O,) |
-| P      | patches(x)                  | (N, H′, W′, k_h, k_w, C) |
+| P      | cut(x)                      | (N, H′, W′, k_h, k_w, C) |
 | y      | conv2d(x, W, b)             | (N, O, H′, W′)       |
 
 The channels of y lie side by side in memory, whatever its shape says: that is how the product
-leaves them, and how the next `patches` reads them fastest.
+leaves them, and how the next `cut` reads them fastest.
 """
 
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from ...errors import DTypeError, ShapeError
 from ...ops.arguments import whole
 from ...ops.shape import cat
 from .checks import tensors
+from .fast_convolution import convolve, is_plain
 from .linear import linear
 
 
@@ -58,6 +59,14 @@ class Window(NamedTuple):
             rows = slice(u * d_h, u * d_h + s_h * (H - 1) + 1, s_h)
             for v in range(self.size[1]):
                 yield u, v, (slice(None), rows, slice(v * d_w, v * d_w + s_w * (W - 1) + 1, s_w))
+
+    def backwards(self):
+        """The window of ∂L/∂x where that is a convolution of g; None where it is none."""
+        spans = [d * (k - 1) for k, d in zip(self.size, self.dilation)]
+        padding = tuple(tuple(span - n for n in p) for span, p in zip(spans, self.padding))
+        if self.stride != (1, 1) or min(map(min, padding)) < 0:
+            return None
+        return self._replace(padding=padding)
 
     def inside(self, shape):
         """The index of the image within its padding."""
@@ -94,9 +103,15 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         y = cat([conv2d(x, W, None, stride, padding, dilation) for x, W in parts], 1)
         return y if bias is None else y + bias.reshape(-1, 1, 1)
     window = made("conv2d", weight.shape[2:], stride, padding, dilation)
-    P = patches("conv2d", input, window).flatten(3)  # (N, H′, W′, k_h k_w C)
-    W = weight.permute(0, 2, 3, 1).flatten(1)  # (O, k_h k_w C)
-    return linear(P, W, bias).permute(0, 3, 1, 2)
+
+    def equation(x, W, b=None):
+        P = patches("conv2d", x, window).flatten(3)  # (N, H′, W′, k_h k_w C)
+        W = W.permute(0, 2, 3, 1).flatten(1)  # (O, k_h k_w C)
+        return linear(P, W, b).permute(0, 3, 1, 2)
+
+    if is_plain(input, weight, bias) and fits(input.shape[2:], window):
+        return convolve(input, weight, bias, window, equation)
+    return equation(input, weight, bias)
 
 
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
@@ -119,9 +134,9 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
 
 
 def patches(name, input, window):
-    """P[n, i, j, u, v, c] = x[n, c, i·s + u·d − p, j·s + v·d − p]; ∂L/∂x overlays g."""
+    """`cut`, where the window is found to fit."""
     shape = input.shape[2:]
-    if min(window.counts(shape)) < 1:
+    if not fits(shape, window):
         raise ShapeError(
             f"{name}: an image of {shape[0]} x {shape[1]} pixels, {window.padded(shape)} with its "
             f"padding, has no room for a kernel of size {window.size} with dilation "
@@ -131,7 +146,7 @@ def patches(name, input, window):
 
 
 def cut(input, window):
-    """`patches` where the window is known to fit."""
+    """P[n, i, j, u, v, c] = x[n, c, i·s + u·d − p, j·s + v·d − p]; ∂L/∂x overlays g."""
 
     def forward(x):
         N, C, *shape = x.shape
@@ -177,6 +192,11 @@ def made(name, size, stride, padding, dilation):
             f"{tuple(size)}, stride {stride}, dilation {dilation}."
         )
     return Window(tuple(size), stride, around(name, size, stride, padding, dilation), dilation)
+
+
+def fits(shape, window):
+    """Whether there is room for a patch in an image of that shape."""
+    return min(window.counts(shape)) >= 1
 
 
 def around(name, size, stride, padding, dilation):

@@ -1,4 +1,4 @@
-"""layer_norm of rows as one recorded operation: what runs where nobody looks inside.
+"""layer_norm and group_norm as one recorded operation: what runs where nobody looks inside.
 
     x̂ = (x − μ) r,  r = 1 / √(σ² + ε),  y = x̂ ⊙ w + b
 
@@ -16,13 +16,13 @@ from ...engine import Node, record, tapes
 from ...recompute import through
 from ...workspace import empty
 from .linear import sum_of_rows
-from .merging import row_dots, row_sums
+from .merging import ones, row_dots, row_sums
 
 
-def is_plain(x, weight, bias, dims):
-    """Whether these are rows of the CPU's, of one float type, and nobody traces the steps."""
+def is_plain(x, weight, bias):
+    """Whether these are arrays of the CPU's, of one float type, and nobody traces the steps."""
     return (
-        dims == (-1,) and not tapes and weight is not None and bias is not None
+        not tapes and weight is not None and bias is not None
         and type(x.array) is type(weight.array) is type(bias.array) is np.ndarray
         and x.dtype == weight.dtype == bias.dtype and x.itemsize > 2 and x.array.size > 0
     )  # fmt: skip
@@ -52,3 +52,52 @@ def layer_norm_of_rows(input, weight, bias, eps, equation):
         return dx.reshape(x.shape), dw, db
 
     return record(y.reshape(input.shape), (input, weight, bias), layer_norm)
+
+
+def group_norm_of_images(input, groups, weight, bias, eps, equation):
+    """y for x (N, C, *) and w, b (C,); `equation` is the same function of Tensors, in steps.
+
+    A mean over a group is one over its channels of means over pixels, numbers (N, 1, C): these are
+    few, and so is all that is made of them. Only the lines with `centred` or g touch every pixel.
+    """
+    (N, C), last = input.shape[:2], (0, *range(2, input.ndim), 1)
+    x = pixels(input.array, last)  # (N, pixels, C)
+    share = 1 / (x.shape[1] * (C // groups))
+
+    def over_groups(sums):
+        """The mean over each group from sums over pixels (N, 1, C), for every channel."""
+        means = sums.reshape(N, groups, -1).sum(-1, keepdims=True) * share
+        return np.broadcast_to(means, (N, groups, C // groups)).reshape(N, 1, C)
+
+    centred = np.subtract(x, over_groups(of_pixels(x)), out=empty(x.shape, x))
+    product = np.multiply(centred, centred, out=empty(x.shape, x))
+    r = 1 / np.sqrt(over_groups(of_pixels(product)) + eps)
+    y = np.multiply(centred, r * weight.array, out=product)
+    y += bias.array
+
+    def group_norm(g, _y, x, w, b):
+        if isinstance(g, Node):
+            return through(equation, (x, w, b), g)
+        g = pixels(g, last)
+        product = np.multiply(g, centred, out=empty(g.shape, g))
+        sums, along = of_pixels(g), r * of_pixels(product)  # of g and of g ⊙ x̂
+        dx = np.multiply(g, r * w, out=empty(g.shape, g))
+        dx -= np.multiply(centred, r * r * over_groups(along * w), out=product)
+        dx -= r * over_groups(sums * w)
+        return as_given(dx), along.sum((0, 1)), sums.sum((0, 1))
+
+    def as_given(y):
+        """(N, pixels, C) → (N, C, *), a view."""
+        return np.moveaxis(y.reshape(N, *input.shape[2:], C), -1, 1)
+
+    return record(as_given(y), (input, weight, bias), group_norm)
+
+
+def pixels(x, last):
+    """(N, C, *) → (N, pixels, C), which is how convolutions leave it in memory."""
+    return x.transpose(last).reshape(len(x), -1, x.shape[1])
+
+
+def of_pixels(x):
+    """Σ over pixels, (N, pixels, C) → (N, 1, C): a row of ones times each image."""
+    return np.matmul(ones(x.swapaxes(1, 2)).T, x)

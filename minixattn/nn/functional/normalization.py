@@ -15,7 +15,7 @@ from ...ops.norm import norm
 from ...ops.reduction import mean
 from ...precision import in_single
 from .checks import tensors
-from .fast_norm import is_plain, layer_norm_of_rows
+from .fast_norm import group_norm_of_images, is_plain, layer_norm_of_rows
 from .merging import row_sums
 
 
@@ -39,7 +39,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     def equation(x, w, b):
         return affine(over_rms(centred(x, dims), dims, eps), w, b)
 
-    if is_plain(input, weight, bias, dims):
+    if dims == (-1,) and is_plain(input, weight, bias):
         return layer_norm_of_rows(input, weight, bias, eps, equation)
     return in_float32(equation, input, weight, bias)
 
@@ -97,6 +97,8 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
         x = over_rms(centred(x.reshape(groups), dims), dims, eps).reshape(x.shape)
         return affine(x, *(p if p is None else p.reshape(channels) for p in (w, b)))
 
+    if is_plain(input, weight, bias):
+        return group_norm_of_images(input, num_groups, weight, bias, eps, equation)
     return in_float32(equation, input, weight, bias)
 
 
