@@ -143,7 +143,7 @@ def test_float32_is_as_near_to_float64_as_the_equation_is(rng):
 
 
 @pytest.mark.parametrize(
-    "change", ("float16", "cuda", "no batch", "no slots", "wrong slots", "few")
+    "change", ("float16", "cuda", "no batch", "no slots", "wrong slots", "few", "long")
 )
 def test_the_rest_is_left_to_the_equation(rng, change, monkeypatch, request):
     given = made(rng, requires_grad=False)
@@ -160,7 +160,8 @@ def test_the_rest_is_left_to_the_equation(rng, change, monkeypatch, request):
     elif change == "wrong slots":
         given[3] = given[3][:, :, :2]
     else:
-        monkeypatch.setattr(slots, "FEW", B * H * L * (S + N))
+        bound = {"few": ("FEW", B * H * L * (S + N)), "long": ("SHORT", L * (S + N) - 1)}
+        monkeypatch.setattr(slots, *bound[change])
     assert not slots.is_shared(*given)
 
 

@@ -25,13 +25,14 @@ from ...engine import Node, constant, record, tapes
 from ...ops.shape import cat, expand
 from ...precision import autocasting
 from ...recompute import through
-from ...threads import threads_pay
 from ...workspace import empty
 from .attention import FEW, attention
 from .blockwise import as_it_is
 from .exponentials import bounded, exponential, exponentials
 from .fast_attention import turned
 from .merging import collect, row_dots, row_sums
+
+SHORT = 1 << 17  # scores of one head of one element
 
 
 def equation(query, key, value, P_k, P_v, mask=None, *, scale=None):
@@ -155,20 +156,19 @@ def attention_with_slots(query, key, value, P_k, P_v, mask, scale):
 def is_shared(query, key, value, P_k, P_v):
     """Whether `attention_with_slots` takes these, or `equation` does, which explains errors.
 
-    Batches on the CPU, of one float type of 32 or 64 bits, with more than a FEW scores, though not
-    so many that threads pay; and nobody traces or casts.
+    Batches on the CPU, of one float type of 32 or 64 bits, with more than a FEW scores, whose
+    sequences are so SHORT that repeating the slots is much of the work; and nobody traces or casts.
     """
     inputs = query, key, value, P_k, P_v
     if tapes or autocasting(query) or not all(x.ndim == 4 for x in inputs[:3]):
         return False
     (B, h, L, d_k), (_, _, S, d_v), N = query.shape, value.shape, P_k.shape[1]
-    scores = B * h * L * (S + N)
     return (
         N > 0 and key.shape == (B, h, S, d_k) and value.shape == (B, h, S, d_v)
         and P_k.shape == (h, N, d_k) and P_v.shape == (h, N, d_v)
         and all(type(x.array) is np.ndarray and x.dtype == query.dtype for x in inputs)
-        and query.dtype.kind == "f" and query.dtype.itemsize > 2 and S > 0 and scores > FEW
-        and not threads_pay(query.array, scores * d_k)
+        and query.dtype.kind == "f" and query.dtype.itemsize > 2 and S > 0
+        and B * h * L * (S + N) > FEW and L * (S + N) <= SHORT
     )  # fmt: skip
 
 
