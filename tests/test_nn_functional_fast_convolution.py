@@ -6,7 +6,7 @@ from helpers import assert_close, leaf, values, weighted
 
 import minixattn as mx
 from minixattn.autograd import grad
-from minixattn.nn.functional import conv2d, convolution
+from minixattn.nn.functional import conv2d, fast_convolution
 
 CASES = {  # (N, C, H, W), (O, C, k_h, k_w), options
     "plain": ((2, 3, 6, 5), (4, 3, 3, 2), {}),
@@ -27,7 +27,7 @@ def in_steps(monkeypatch):
 
     def run(*given, **options):
         with monkeypatch.context() as patched:
-            patched.setattr(convolution, "is_plain", lambda *_: False)
+            patched.setattr(fast_convolution, "is_plain", lambda *_: False)
             return conv2d(*given, **options)
 
     return run
@@ -77,10 +77,8 @@ def test_images_may_lie_in_memory_in_any_order(rng):
 def test_an_image_that_wants_no_gradient_gets_none(rng, monkeypatch):
     """The first layer's image is data: its derivative would be a third of the work."""
     x, W, b = leaves(rng, ((2, 3, 6, 5), (4, 3, 3, 3)))
-    monkeypatch.setattr(
-        "minixattn.nn.functional.fast_convolution.derivative_of_image",
-        lambda *_: pytest.fail("computed for nobody"),
-    )
+    nobody = lambda *_: pytest.fail("computed for nobody")  # noqa: E731
+    monkeypatch.setattr(fast_convolution, "derivative_of_image", nobody)
     weighted(conv2d(x.detach(), W, b)).backward()
     assert W.grad is not None and x.grad is None
 
@@ -92,6 +90,35 @@ def test_a_gradient_belongs_to_the_kernel_alone(rng):
     (once,) = grad(weighted(conv2d(x, W, b)), [W])
     assert_close(W.grad, 2 * values(once))
     assert W.grad.is_contiguous()
+
+
+def test_a_frozen_kernel_gets_none_and_keeps_no_patches(rng):
+    x, W, b = leaves(rng, ((2, 3, 20, 20), (4, 3, 5, 5)))
+    expected = grad(weighted(conv2d(x, W, b)), [x, b])
+    frozen = conv2d(x, W.detach(), b)
+    for ours, theirs in zip(grad(weighted(frozen), [x, b]), expected, strict=True):
+        assert_close(ours, theirs)
+    kept = [cell.cell_contents for cell in conv2d(x, W.detach(), b).derivatives.__closure__]
+    assert all(a.size <= x.numel() for a in kept if isinstance(a, np.ndarray))
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel", "padding"),
+    (((4, 1, 28, 28), (10, 1, 28, 28), 0), ((4, 3, 24, 24), (32, 3, 5, 5), 2)),
+    ids=("as large as the image", "many channels from few"),
+)
+def test_no_way_back_needs_many_times_the_memory_of_the_patches(image, kernel, padding, rng):
+    import tracemalloc
+
+    x, W, b = leaves(rng, (image, kernel), np.float32)
+    y = conv2d(x, W, b, padding=padding)
+    patches = 4 * y.shape[0] * y.shape[2] * y.shape[3] * np.prod(kernel[1:])
+    loss = weighted(y)
+    tracemalloc.start()
+    loss.backward()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.5 * patches + 4 * (W.array.nbytes + x.array.nbytes)
 
 
 @pytest.mark.parametrize("case", ("half precision", "traced"))
@@ -106,6 +133,17 @@ def test_the_rest_is_left_to_the_steps(rng, case):
         found = conv2d(*given).float()
     assert_close(found, expected, 1e-2, 1e-2)
     assert not set(given) & set(found.inputs)
+
+
+def test_a_bias_may_change_in_between(rng):
+    """As in PyTorch: no derivative looks at it."""
+    given = leaves(rng, ((2, 3, 6, 5), (4, 3, 3, 3)))
+    expected = grad(weighted(conv2d(*given)), given)
+    y = conv2d(*given)
+    with mx.no_grad():
+        given[2].mul_(2)
+    for ours, theirs in zip(grad(weighted(y), given), expected, strict=True):
+        assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("which", (0, 1))

@@ -52,6 +52,7 @@ def everything(function, inputs, mask):
 
 MASKS = {
     "no mask": None, "(L, S)": (L, S), "(B, 1, 1, S)": (B, 1, 1, S), "(B, h, L, S)": (B, H, L, S),
+    "(L, 1)": (L, 1),
 }  # fmt: skip
 
 
@@ -60,13 +61,16 @@ MASKS = {
 def test_it_is_the_equation_with_all_its_derivatives(rng, shape, size):
     inputs = made(rng, size=size)
     mask = None if shape is None else mx.tensor(rng.random(shape) < 0.6)
+    if mask is not None and mask.shape[-1] == 1:
+        mask = mask.expand(L, S)  # the same for all keys, whose copy has one column
     expected = everything(by_the_equation, inputs, mask)
     for ours, theirs in zip(everything(by_products, inputs, mask), expected):
         assert_close(ours, theirs, 1e-9, 1e-10 * max(1.0, float(abs(values(theirs)).max())))
 
 
 @pytest.mark.parametrize("sizes", (
-    (1, 1, 1, 1, 1, 1, 1), (4, 1, 3, 2, 1, 2, 2), (1, 3, 1, 5, 700, 4, 2), (2, 2, 3, 600, 2, 5, 1),
+    (1, 1, 1, 1, 1, 1, 1), (4, 1, 3, 2, 1, 2, 2), (1, 3, 1, 5, 700, 4, 2),
+    (2, 2, 3, 600, 150, 5, 1),
 ), ids=str)  # fmt: skip
 def test_it_is_the_equation_at_odd_sizes(rng, sizes):
     inputs = made(rng, sizes)
@@ -142,9 +146,9 @@ def test_float32_is_as_near_to_float64_as_the_equation_is(rng):
     assert all(ours < 2 * theirs for ours, theirs in zip(*distances))
 
 
-@pytest.mark.parametrize(
-    "change", ("float16", "cuda", "no batch", "no slots", "wrong slots", "few", "long")
-)
+@pytest.mark.parametrize("change", (
+    "float16", "cuda", "no batch", "no keys", "no slots", "few slots", "wrong slots", "few", "long",
+))  # fmt: skip
 def test_the_rest_is_left_to_the_equation(rng, change, monkeypatch, request):
     given = made(rng, requires_grad=False)
     assert slots.is_shared(*given)
@@ -157,6 +161,10 @@ def test_the_rest_is_left_to_the_equation(rng, change, monkeypatch, request):
         given[:3] = [x[0] for x in given[:3]]
     elif change == "no slots":
         given[3:] = [x[:, :0] for x in given[3:]]
+    elif change == "few slots":
+        given = made(rng, (B, H, L, 50, 12, D, D_V), requires_grad=False)
+    elif change == "no keys":
+        given[1:3] = [x[:, :, :0] for x in given[1:3]]
     elif change == "wrong slots":
         given[3] = given[3][:, :, :2]
     else:
@@ -181,3 +189,11 @@ def test_the_layer_takes_it_for_batches_and_the_steps_where_someone_looks(rng, m
     assert len(taken) == 1
     assert_close(output, slowly[0], 1e-5, 1e-6)
     assert_close(weights, slowly[1], 1e-5, 1e-6)
+
+
+def test_a_learned_scale_still_learns(rng):
+    layer = mx.nn.PersistentMemoryAttention(8, num_heads=2, num_slots=N)
+    layer.scale = mx.nn.Parameter(mx.tensor(0.5))
+    x = mx.tensor(rng.standard_normal((B, L, 8)).astype("f"))
+    layer(x, x)[0].square().sum().backward()
+    assert layer.scale.grad.item() != 0

@@ -6,7 +6,7 @@ from ..creation import empty
 from ..errors import ShapeError
 from . import functional as F
 from . import init
-from .functional.convolution import pair
+from .functional.patches import pair
 from .module import Module
 from .parameter import Parameter
 

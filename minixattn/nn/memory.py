@@ -110,12 +110,13 @@ class PersistentMemoryAttention(CrossAttention):
         K, V = self.keys_and_values(context, cache)  # (B, h, S, d)
         p = self.dropout if self.training else 0.0
         given = Q, K, V, self.P_k, self.P_v
-        if not p and is_shared(*given):
+        if not p and isinstance(self.scale, (int, float)) and is_shared(*given):
             output, weights = attention_with_slots(*given, mask, self.scale)
             return self.W_O(merge_heads(output)), weights
 
+        mask = with_more(mask, K.shape[-2], self.num_slots)
         K, V = with_slots(K, self.P_k), with_slots(V, self.P_v)  # (B, h, S + N, d)
-        steps = attention(Q, K, V, with_more(mask, self.num_slots), p, scale=self.scale)
+        steps = attention(Q, K, V, mask, p, scale=self.scale)
         output = self.W_O(merge_heads(steps.output))
         note(self, x=query, c=context, Q=Q, K=K, V=V, scores=steps.scores, masked=steps.masked,
              weights=steps.weights, heads=steps.output, output=output)  # fmt: skip

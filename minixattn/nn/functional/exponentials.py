@@ -18,9 +18,10 @@ BOUND = 60.0  # e⁶⁰ times a long row is far from overflow, e⁻⁶⁰ from u
 
 
 def exponentials(S, part, mask, power=None):
-    """S ← e^(S − m), in place; `part` is where in S the mask applies.
+    """S ← e^(S − m), in place; `part` is the view of S in which the mask applies.
 
-    `power` raises scores to which no m is needed; None where their size is not known yet.
+    `power` is given where no score can be large: exp or exp2, as `exponential` says, for scores
+    that were multiplied with what it says.
     """
     added = mask is not None and mask.dtype.kind != "b"
     if power or (not added and all_small(S)):

@@ -5,9 +5,9 @@
     ∂L/∂w = Σ g ⊙ x̂,  ∂L/∂b = Σ g  over all rows
     ∂L/∂x = r (ĝ − mean ĝ − x̂ mean(ĝ ⊙ x̂))  with ĝ = g ⊙ w
 
-`normalization.py` has the equation in steps that record themselves. Here x̂ and r are kept for the
-way back, each line works in place, and sums are products with ones or of two rows, for which NumPy
-has faster code than for `sum`. A derivative of the derivative comes from the steps.
+`normalization.py` has the equation in steps that record themselves. Here x̂, or x − μ, and r are
+kept for the way back, each line works in place, and sums are products with ones or of two rows, for
+which NumPy has faster code than for `sum`. A derivative of the derivative comes from the steps.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from ...engine import Node, record, tapes
 from ...recompute import through
 from ...workspace import empty
 from .linear import sum_of_rows
-from .merging import ones, row_dots, row_sums
+from .merging import row_dots, row_sums
 
 
 def is_plain(x, weight, bias):
@@ -28,7 +28,7 @@ def is_plain(x, weight, bias):
     )  # fmt: skip
 
 
-def layer_norm_of_rows(input, weight, bias, eps, equation):
+def layer_norm(input, weight, bias, eps, equation):
     """y for x (…, n) and w, b (n,); `equation` is the same function of Tensors, in steps."""
     n = input.shape[-1]
     x = input.array.reshape(-1, n)
@@ -38,9 +38,9 @@ def layer_norm_of_rows(input, weight, bias, eps, equation):
     y = np.multiply(normal, weight.array, out=empty(x.shape, x))
     y += bias.array
 
-    def layer_norm(g, _y, x, w, b):
+    def derivatives(g, _y, x, w, _b):
         if isinstance(g, Node):
-            return through(equation, (x, w, b), g)
+            return through(equation, (x, w, _b), g)
         g = g.reshape(-1, n)
         db, product = sum_of_rows(g), np.multiply(g, normal, out=empty(g.shape, g))
         dw = sum_of_rows(product)
@@ -51,14 +51,14 @@ def layer_norm_of_rows(input, weight, bias, eps, equation):
         dx *= r
         return dx.reshape(x.shape), dw, db
 
-    return record(y.reshape(input.shape), (input, weight, bias), layer_norm)
+    return record(y.reshape(input.shape), (input, weight, bias), derivatives)
 
 
-def group_norm_of_images(input, groups, weight, bias, eps, equation):
+def group_norm(input, groups, weight, bias, eps, equation):
     """y for x (N, C, *) and w, b (C,); `equation` is the same function of Tensors, in steps.
 
     A mean over a group is one over its channels of means over pixels, numbers (N, 1, C): these are
-    few, and so is all that is made of them. Only the lines with `centred` or g touch every pixel.
+    few, and so are all others that are made of them.
     """
     (N, C), last = input.shape[:2], (0, *range(2, input.ndim), 1)
     x = pixels(input.array, last)  # (N, pixels, C)
@@ -75,9 +75,9 @@ def group_norm_of_images(input, groups, weight, bias, eps, equation):
     y = np.multiply(centred, r * weight.array, out=product)
     y += bias.array
 
-    def group_norm(g, _y, x, w, b):
+    def derivatives(g, _y, x, w, _b):
         if isinstance(g, Node):
-            return through(equation, (x, w, b), g)
+            return through(equation, (x, w, _b), g)
         g = pixels(g, last)
         product = np.multiply(g, centred, out=empty(g.shape, g))
         sums, along = of_pixels(g), r * of_pixels(product)  # of g and of g ⊙ x̂
@@ -90,7 +90,7 @@ def group_norm_of_images(input, groups, weight, bias, eps, equation):
         """(N, pixels, C) → (N, C, *), a view."""
         return np.moveaxis(y.reshape(N, *input.shape[2:], C), -1, 1)
 
-    return record(as_given(y), (input, weight, bias), group_norm)
+    return record(as_given(y), (input, weight, bias), derivatives)
 
 
 def pixels(x, last):
@@ -100,4 +100,4 @@ def pixels(x, last):
 
 def of_pixels(x):
     """Σ over pixels, (N, pixels, C) → (N, 1, C): a row of ones times each image."""
-    return np.matmul(ones(x.swapaxes(1, 2)).T, x)
+    return np.matmul(np.ones((1, x.shape[1]), x.dtype), x)

@@ -14,8 +14,8 @@ from ...ops.elementwise import maximum
 from ...ops.norm import norm
 from ...ops.reduction import mean
 from ...precision import in_single
+from . import fast_norm
 from .checks import tensors
-from .fast_norm import group_norm_of_images, is_plain, layer_norm_of_rows
 from .merging import row_sums
 
 
@@ -39,8 +39,8 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     def equation(x, w, b):
         return affine(over_rms(centred(x, dims), dims, eps), w, b)
 
-    if dims == (-1,) and is_plain(input, weight, bias):
-        return layer_norm_of_rows(input, weight, bias, eps, equation)
+    if dims == (-1,) and fast_norm.is_plain(input, weight, bias):
+        return fast_norm.layer_norm(input, weight, bias, eps, equation)
     return in_float32(equation, input, weight, bias)
 
 
@@ -97,8 +97,8 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
         x = over_rms(centred(x.reshape(groups), dims), dims, eps).reshape(x.shape)
         return affine(x, *(p if p is None else p.reshape(channels) for p in (w, b)))
 
-    if is_plain(input, weight, bias):
-        return group_norm_of_images(input, num_groups, weight, bias, eps, equation)
+    if fast_norm.is_plain(input, weight, bias):
+        return fast_norm.group_norm(input, num_groups, weight, bias, eps, equation)
     return in_float32(equation, input, weight, bias)
 
 

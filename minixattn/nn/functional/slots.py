@@ -32,7 +32,8 @@ from .exponentials import bounded, exponential, exponentials
 from .fast_attention import turned
 from .merging import collect, row_dots, row_sums
 
-SHORT = 1 << 17  # scores of one head of one element
+SHORT = 1 << 16  # scores of one head of one element
+MANY = 1 / 4  # slots, of the number of keys
 
 
 def equation(query, key, value, P_k, P_v, mask=None, *, scale=None):
@@ -45,7 +46,7 @@ def equation(query, key, value, P_k, P_v, mask=None, *, scale=None):
     scale : what the scores are multiplied with
     """
     K, V = with_slots(key, P_k), with_slots(value, P_v)  # (B, h, S + N, d)
-    return attention(query, K, V, with_more(mask, P_k.shape[1]), scale=scale)
+    return attention(query, K, V, with_more(mask, key.shape[2], P_k.shape[1]), scale=scale)
 
 
 def with_slots(x, slots):
@@ -55,10 +56,11 @@ def with_slots(x, slots):
     return cat([x, expand(slots, *x.shape[:-3], *slots.shape)], -2)
 
 
-def with_more(mask, N):
-    """The mask with N more columns, all True."""
+def with_more(mask, S, N):
+    """The mask of S keys with N more columns, all True."""
     if mask is None or not N:
         return mask
+    mask = expand(mask, *mask.shape[:-1], S)
     return cat([mask, ones(*mask.shape[:-1], N, device=mask.device).bool()], -1)
 
 
@@ -67,7 +69,7 @@ def with_more(mask, N):
 
 def look(Q, K, V, P_k, P_v, mask, A, O):
     """A = softmax([Q Kᵀ, Q P_kᵀ]), O = A [V; P_v]; Q has the scale, and A is (h, B, L, S + N)."""
-    to_context, to_slots = parts(A, K.shape[2])
+    to_context, to_slots = columns(A, K.shape[2])
     safe = bounded(Q, K, mask) and bounded(Q, P_k, mask)
     power, log_of_e = exponential() if safe else (None, 1.0)
     q = Q * log_of_e if safe else Q
@@ -83,8 +85,8 @@ def look(Q, K, V, P_k, P_v, mask, A, O):
 def look_back(Q, K, V, P_k, P_v, A, O, dO, dQ, dK, dV, dP_k, dP_v):
     """dV = Aᵀ dO, dA = dO Vᵀ, Z = A ⊙ (dA − dO·o), dQ = Z K, dK = Zᵀ Q; with slots likewise."""
     Z = empty(A.shape, A)
-    to_context, to_slots = parts(A, K.shape[2])
-    of_context, of_slots = parts(Z, K.shape[2])
+    to_context, to_slots = columns(A, K.shape[2])
+    of_context, of_slots = columns(Z, K.shape[2])
     np.matmul(to_context.swapaxes(-1, -2), dO, out=dV)
     np.matmul(to_slots.swapaxes(-1, -2), of_all(dO), out=dP_v)
     np.matmul(dO, turned(V), out=of_context)
@@ -98,7 +100,7 @@ def look_back(Q, K, V, P_k, P_v, A, O, dO, dQ, dK, dV, dP_k, dP_v):
     np.matmul(of_slots.swapaxes(-1, -2), of_all(Q), out=dP_k)
 
 
-def parts(A, S):
+def columns(A, S):
     """Views of (h, B, L, S + N): the columns of the context (B, h, L, S), of slots (h, B·L, N)."""
     return A.swapaxes(0, 1)[..., :S], of_all(A.swapaxes(0, 1))[..., S:]
 
@@ -135,13 +137,16 @@ def attention_with_slots(query, key, value, P_k, P_v, mask, scale):
     def steps(*inputs):
         return equation(*inputs, mask, scale=float(scale))
 
+    def collected(_query, _key, value, _P_k, P_v, weights):
+        return weights @ with_slots(value, P_v)
+
     weights = record(A.swapaxes(0, 1), inputs, lambda g, _A, *inputs: through(
         lambda *inputs: steps(*inputs).weights, inputs, g))  # fmt: skip
 
-    def attention_with_slots(g, output, query, key, value, P_k, P_v, A_):
+    def attention_with_slots(g, output, query, key, value, P_k, P_v, weights_):
         inputs = query, key, value, P_k, P_v
         if weights.retains_grad:
-            return through(lambda _q, _k, V, _P_k, P_v, A: A @ with_slots(V, P_v), (*inputs, A_), g)
+            return through(collected, (*inputs, weights_), g)
         if isinstance(g, Node):
             return through(lambda *inputs: steps(*inputs).output, inputs, g)
         dQ, dK, dV = (by_rows(x, x.shape[3]) for x in inputs[:3])
@@ -156,15 +161,16 @@ def attention_with_slots(query, key, value, P_k, P_v, mask, scale):
 def is_shared(query, key, value, P_k, P_v):
     """Whether `attention_with_slots` takes these, or `equation` does, which explains errors.
 
-    Batches on the CPU, of one float type of 32 or 64 bits, with more than a FEW scores, whose
-    sequences are so SHORT that repeating the slots is much of the work; and nobody traces or casts.
+    Batches on the CPU, of one float type of 32 or 64 bits, with more than a FEW scores, in which
+    repeating the slots is much of the work: of SHORT sequences with MANY slots. And nobody traces
+    or casts.
     """
     inputs = query, key, value, P_k, P_v
     if tapes or autocasting(query) or not all(x.ndim == 4 for x in inputs[:3]):
         return False
     (B, h, L, d_k), (_, _, S, d_v), N = query.shape, value.shape, P_k.shape[1]
     return (
-        N > 0 and key.shape == (B, h, S, d_k) and value.shape == (B, h, S, d_v)
+        N >= MANY * S and key.shape == (B, h, S, d_k) and value.shape == (B, h, S, d_v)
         and P_k.shape == (h, N, d_k) and P_v.shape == (h, N, d_v)
         and all(type(x.array) is np.ndarray and x.dtype == query.dtype for x in inputs)
         and query.dtype.kind == "f" and query.dtype.itemsize > 2 and S > 0
