@@ -5,7 +5,7 @@ import pytest
 from helpers import assert_close, leaf
 
 from minixattn.autograd import gradgradcheck
-from minixattn.nn.functional.patches import Window, cut, fits, overlay
+from minixattn.nn.functional.patches import Window, cut, overlay
 
 WINDOWS = {
     "plain": Window((2, 3)),
@@ -51,5 +51,5 @@ def test_a_padding_wider_than_the_kernel_has_no_way_back():
 
 
 def test_a_window_larger_than_the_image_does_not_fit():
-    assert fits(SHAPE, Window(SHAPE)) and not fits(SHAPE, Window((6, 6)))
-    assert fits(SHAPE, Window((6, 6), padding=((1, 0), (0, 0))))
+    assert Window(SHAPE).fits(SHAPE) and not Window((6, 6)).fits(SHAPE)
+    assert Window((6, 6), padding=((1, 0), (0, 0))).fits(SHAPE)

@@ -22,7 +22,7 @@ from ...ops.shape import cat
 from . import fast_convolution
 from .checks import tensors
 from .linear import linear
-from .patches import fits, made, pair, patches
+from .patches import image, made, pair, patches
 
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -60,7 +60,7 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         W = W.permute(0, 2, 3, 1).flatten(1)  # (O, k_h k_w C)
         return linear(P, W, b).permute(0, 3, 1, 2)
 
-    if fast_convolution.is_plain(input, weight, bias) and fits(input.shape[2:], window):
+    if fast_convolution.is_plain(input, weight, bias) and window.fits(input.shape[2:]):
         return fast_convolution.conv2d(input, weight, bias, window, equation)
     return equation(input, weight, bias)
 
@@ -82,16 +82,6 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
 
 
 # Checks ------------------------------------------------------------------------------------------
-
-
-def image(name, input):
-    """A tensor (N, C, H, W)."""
-    tensors(name, input=input)
-    if input.ndim != 4:
-        raise ShapeError(
-            f"{name}: expected images (N, C, H, W), or one image (C, H, W), got shape "
-            f"{tuple(input.shape)}."
-        )
 
 
 def check(input, weight, bias, groups):

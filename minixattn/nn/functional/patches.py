@@ -12,6 +12,7 @@ from ... import backend
 from ...engine import unary
 from ...errors import ShapeError
 from ...ops.arguments import whole
+from .checks import tensors
 
 
 class Window(NamedTuple):
@@ -35,6 +36,10 @@ class Window(NamedTuple):
         return tuple(
             (n - span) // s + 1 for n, span, s in zip(self.padded(shape), spans, self.stride)
         )
+
+    def fits(self, shape):
+        """Whether there is room for a patch."""
+        return min(self.counts(shape)) >= 1
 
     def pixels(self, shape):
         """(u, v, index): where the kernel's pixel (u, v) falls in a padded (N, H, W, C) image."""
@@ -62,7 +67,7 @@ class Window(NamedTuple):
 def patches(name, input, window):
     """`cut`, where the window is found to fit."""
     shape = input.shape[2:]
-    if not fits(shape, window):
+    if not window.fits(shape):
         raise ShapeError(
             f"{name}: an image of {shape[0]} x {shape[1]} pixels, {window.padded(shape)} with its "
             f"padding, has no room for a kernel of size {window.size} with dilation "
@@ -109,6 +114,16 @@ def overlay(input, window, shape):
 # From arguments ----------------------------------------------------------------------------------
 
 
+def image(name, input):
+    """A tensor (N, C, H, W)."""
+    tensors(name, input=input)
+    if input.ndim != 4:
+        raise ShapeError(
+            f"{name}: expected images (N, C, H, W), or one image (C, H, W), got shape "
+            f"{tuple(input.shape)}."
+        )
+
+
 def made(name, size, stride, padding, dilation):
     """The window that the arguments describe."""
     stride, dilation = pair(name, "stride", stride), pair(name, "dilation", dilation)
@@ -118,11 +133,6 @@ def made(name, size, stride, padding, dilation):
             f"{tuple(size)}, stride {stride}, dilation {dilation}."
         )
     return Window(tuple(size), stride, around(name, size, stride, padding, dilation), dilation)
-
-
-def fits(shape, window):
-    """Whether there is room for a patch in an image of that shape."""
-    return min(window.counts(shape)) >= 1
 
 
 def around(name, size, stride, padding, dilation):

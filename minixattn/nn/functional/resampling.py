@@ -5,8 +5,7 @@ import numpy as np
 from ...errors import ShapeError
 from ...ops.shape import broadcast_to
 from .checks import tensors
-from .convolution import image
-from .patches import made, pair, patches
+from .patches import image, made, pair, patches
 
 
 def interpolate(input, size=None, scale_factor=None, mode="nearest"):
