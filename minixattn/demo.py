@@ -195,7 +195,9 @@ def draw(out, pages, batch, logits, looks, logs):
 
     attention_figure(pages, batch, logits, looks).savefig(out / "attention.png", dpi=150)
     figure = Figure(figsize=(9, 3.2), layout="constrained")
-    curves(logs, ax=figure.subplots(1, 2))
+    loss, accuracy = curves(logs, ax=figure.subplots(1, 2))
+    loss.set_ylabel("cross-entropy (nats)")
+    accuracy.set_ylabel("accuracy on the training batch")
     figure.savefig(out / "curves.png", dpi=150)
 
 

@@ -199,6 +199,19 @@ def test_whatever_is_wrong_with_a_lesson_is_said(runnable, capsys, change, said)
     assert said in re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
 
 
+def test_a_notebook_that_shows_code_as_it_was_is_found(runnable, capsys):
+    shown = "# %%\nfrom minixattn.course import show\nfrom minixattn.nn.functional import merging\n"
+    text = runnable.read_text(encoding="utf-8") + f"\n{shown}\n# %%\nshow(merging.merge)\n"
+    runnable.write_text(text, encoding="utf-8")
+    assert run(runnable) == run(runnable, "--check") == 0
+    notebook = runnable.with_suffix(".ipynb")
+    kept = notebook.read_text(encoding="utf-8")
+    assert "def merge(" in kept
+    notebook.write_text(kept.replace("def merge(", "def joined("), encoding="utf-8")
+    assert run(runnable, "--check") == 1
+    assert "shows code that has changed: run `make course`" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("warning, in_writing, in_checking", [
     ("no installed font has Chinese characters such as U+4E2D", 1, 0),
     ("something else", 1, 1),

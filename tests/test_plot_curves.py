@@ -67,11 +67,11 @@ def test_no_run_is_left_out_however_many_there_are():
     assert len(accuracy.get_legend().get_texts()) == 7
 
 
-def test_axes_say_what_they_show():
+def test_axes_say_what_they_show_and_no_unit_that_only_the_caller_knows():
     loss, accuracy = drawn({"one": ONE})
     assert loss.get_xlabel() == accuracy.get_xlabel() == "training step"
-    assert loss.get_ylabel() == "loss (nats)"
-    assert accuracy.get_ylabel() == "accuracy on the training batch"
+    assert loss.get_ylabel() == "loss"
+    assert accuracy.get_ylabel() == "accuracy"
     assert accuracy.get_ylim() == (0, 1.03)
 
 
@@ -142,7 +142,7 @@ def test_rows_by_name_columns_and_csv_files_draw_alike(tmp_path):
     path.write_text("epoch,loss,lr,note\n1,3.0,0.1,good\n2,2.0,0.05,better\n", encoding="utf-8")
     for log in (rows, columns, path, str(path)):
         axes = curves(log, smooth=0)
-        assert [ax.get_ylabel() for ax in axes] == ["loss (nats)", "lr"]
+        assert [ax.get_ylabel() for ax in axes] == ["loss", "lr"]
         assert [ax.get_xlabel() for ax in axes] == ["epoch"] * 2
         for ax, values in zip(axes, ([3.0, 2.0], [0.1, 0.05])):
             assert list(ax.lines[0].get_xdata()) == [1, 2]
@@ -152,7 +152,7 @@ def test_rows_by_name_columns_and_csv_files_draw_alike(tmp_path):
 def test_runs_of_different_measures_share_their_panels(tmp_path):
     two = {"loss": [4, 3, 2], "norm": [1, 1, 1]}
     axes = curves({"one": {"loss": [3, 2]}, "two": two}, smooth=0)
-    assert [ax.get_ylabel() for ax in axes] == ["loss (nats)", "norm"]
+    assert [ax.get_ylabel() for ax in axes] == ["loss", "norm"]
     assert [len(ax.lines) for ax in axes] == [2, 1]
     assert [ax.get_xlabel() for ax in axes] == ["row"] * 2
 

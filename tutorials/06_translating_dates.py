@@ -119,9 +119,10 @@ def trained(kind):
 with_attention, losses = trained(models.Transformer)
 without, losses_without = trained(models.PooledTransformer)
 steps = list(range(STEPS))
+ax = plt.subplots(figsize=(6, 2.8), layout="constrained")[1]
 plot.curves({"cross-attention": {"step": steps, "loss": losses},
-             "one pooled vector": {"step": steps, "loss": losses_without}},
-            ax=plt.subplots(figsize=(6, 2.8), layout="constrained")[1])
+             "one pooled vector": {"step": steps, "loss": losses_without}}, ax=ax)
+ax.set_ylabel("cross-entropy (nats)")
 plt.show()
 
 # %% [markdown]

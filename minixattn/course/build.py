@@ -5,7 +5,8 @@ nothing is written: every lesson is run anew, as students get it and with its so
 an error
 
 * if a cell fails, or a solution is not called right;
-* if the code differs from that of the notebook which is committed;
+* if the code differs from that of the notebook which is committed, or a cell that is nothing but
+  `show(…)` there shows other code than the package has;
 * if axes with numbers along them have no label;
 * if a lesson takes more than 60 s of the processor, or all of them more than 8 minutes;
 * if a notebook is larger than 300 kB.
@@ -86,6 +87,8 @@ def checked(source):
         kept = nbformat.read(path, as_version=4)
         if slides(kept) != slides(notebook):
             trouble.append(f"{path.name} is not that of its source: run `make course`")
+        elif shown(kept) != shown(notebook):
+            trouble.append(f"{path.name} shows code that has changed: run `make course`")
         trouble += too_much(seconds, path.stat().st_size)
     solved, _, more = executed(with_solutions(source))
     said = [line for cell in code_cells(solved) for line in lines_of(cell)]
@@ -97,6 +100,11 @@ def checked(source):
 def slides(notebook):
     """What is on each slide."""
     return [(cell.source, cell.metadata.get("slideshow")) for cell in notebook.cells]
+
+
+def shown(notebook):
+    """The lines of the package that cells of `show` have printed."""
+    return [lines_of(cell) for cell in code_cells(notebook) if cell.source.startswith("show(")]
 
 
 def too_much(seconds, size):

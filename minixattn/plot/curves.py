@@ -11,7 +11,6 @@ from .text import families, shown
 
 COLORS = ["#d95f02", "#4d4d8f", "#1b7837", "#888888"]
 LINES = ["-", "--", ":", "-."]
-LABELS = {"loss": "loss (nats)", "accuracy": "accuracy on the training batch"}
 
 
 def curves(log, *, ax=None, smooth=0.9, save=None):
@@ -26,7 +25,8 @@ def curves(log, *, ax=None, smooth=0.9, save=None):
     log : one run, or {name: run} for several. A run is a list of (step, loss, accuracy), as
         `Progress.log` has it; a list of dicts, {"step": …, "loss": …}; a dict of columns; or the
         path of a CSV file with a header. The column "step" (or "epoch", "iteration") is the
-        horizontal axis, else rows are counted from 1; every other column of numbers is a measure
+        horizontal axis, else rows are counted from 1; every other column of numbers is a measure,
+        and its name the label of its panel: only the caller knows the unit of a loss
     ax : as many matplotlib Axes as there are measures, or a Figure; a new figure where None
     smooth : weight of the past in the moving average, in [0, 1); 0 draws the values alone
     save : file to write, .png, .svg or .pdf
@@ -54,7 +54,7 @@ def curves(log, *, ax=None, smooth=0.9, save=None):
                 one_curve(axis, steps, columns[measure], smooth, color=color, linestyle=line,
                           label=shown(name, 40))  # fmt: skip
     for axis, measure in zip(axes, measures):
-        axis.set(xlabel=across, ylabel=LABELS.get(measure, shown(measure, 40)))
+        axis.set(xlabel=across, ylabel=shown(measure, 40))
         if measure == "accuracy":
             axis.set_ylim(0, 1.03)
         axis.xaxis.get_major_locator().set_params(integer=True)
