@@ -8,7 +8,7 @@ from .race import garbage, race
 from .twins import TWINS
 from .work import length
 
-ACCURATE = ("tiny", "small", "large", "1x2048x2048x64x1")
+ACCURATE = ("tiny", "small", "medium", "large", "1x2048x2048x64x1")
 
 
 def sizes(chosen, results):

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from helpers import assert_close
 
+from benchmarks.limit import Whole
+from benchmarks.peers import build
+from benchmarks.work import WEIGHTS, size_of
 from minixattn.nn import products
 from minixattn.threads import get_num_threads, set_num_threads
 
@@ -21,7 +24,7 @@ def pair(rng, n, k, m, dtype=np.float32):
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 3, 7), (40, 513, 9), (3, 2000, 4), (130, 60, 33)])
 @pytest.mark.parametrize("how", [
-    products.multiply_shared, products.multiply_in_shared_pieces,
+    products.multiply_shared, products.multiply_in_shared_pieces, products.multiply_in_pieces,
     lambda a, b, out: products.multiply_rows(a, b, out, np.ndarray.dot),
     lambda a, b, out: products.multiply_rows(a, b, out, products.multiply_shared),
 ])  # fmt: skip
@@ -35,6 +38,8 @@ def test_every_form_is_the_product(rng, shape, how):
 @pytest.mark.parametrize(("shape", "how"), [
     ((16, 8192, 16), products.multiply_shared),
     ((20, 512, 512), lambda a, b, out: products.multiply_rows(a, b, out, np.ndarray.dot)),
+    ((600, 512, 64), lambda a, b, out: products.multiply_rows(a, b, out, np.ndarray.dot)),
+    ((512, 2048, 512), products.multiply_shared),
 ])  # fmt: skip
 def test_long_sums_in_pieces_are_closer_to_the_truth(rng, shape, how):
     a, b, truth = pair(rng, *shape)
@@ -55,7 +60,7 @@ def test_pieces_add_up_to_the_same_bits_on_any_number_of_threads(rng):
     assert all(np.array_equal(one, found[0]) for one in found)
 
 
-def test_many_rows_are_multiplied_at_once(rng):
+def test_a_product_of_another_kind_is_left_to_itself(rng):
     calls = []
 
     def multiply(a, b, out):
@@ -65,3 +70,16 @@ def test_many_rows_are_multiplied_at_once(rng):
     a, b, truth = pair(rng, 20, 512, 8)
     products.multiply_rows(a, b, np.empty_like(truth, np.float32), multiply)
     assert calls == [(20, 512)]
+
+
+@pytest.mark.parametrize("size", ["small", "medium", pytest.param("large", marks=pytest.mark.skipif(
+    get_num_threads() == 1, reason="the large size is worked on in parts by two threads"))])
+def test_a_layers_gradients_are_closer_to_the_truth_than_from_sums_at_once(size):
+    size = size_of(size)
+    peers = build("cross", size), Whole(size, "float32"), Whole(size, "float64")
+    for peer in peers:
+        peer.step()
+    found, at_once, truth = (peer.gradients() for peer in peers)
+    for name in (*WEIGHTS, "x", "y"):
+        error = distance(found[name], truth[name])
+        assert error < 0.95 * distance(at_once[name], truth[name]), name

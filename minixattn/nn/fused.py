@@ -22,7 +22,7 @@ from .functional.blockwise import as_it_is
 from .functional.fast_attention import attend, attend_back, room
 from .functional.linear import linear, sum_of_rows
 from .heads import merge_heads, split_heads
-from .products import multiplier, multiply_rows, multiply_shared
+from .products import multiplier, multiply_in_pieces, multiply_rows, multiply_shared
 
 
 class Projections(NamedTuple):
@@ -156,7 +156,7 @@ def in_parts(some, Q, K, P):
     if multiply is not multiply_shared or P is None or B == 1:
         some(lambda x: x, multiply)
     else:
-        share(lambda i: some(lambda x: x if x is None else part(x, i, B), np.ndarray.dot), B)
+        share(lambda i: some(lambda x: x if x is None else part(x, i, B), multiply_in_pieces), B)
     return multiply
 
 

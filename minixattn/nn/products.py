@@ -3,7 +3,9 @@
     a b = Σ_j a_j b_j  over pieces j of the dimension that is summed
 
 Added up one after another, the rounding errors of n terms grow with √n; added up in pieces, as √n
-of a piece. Where it costs little, sums are cut.
+of a piece. OpenBLAS adds up 256 terms and more. A cut costs another pass over the result, and two
+threads of the matrix library wait for it: so they cut on the way forward only, from which all else
+follows.
 """
 
 import numpy as np
@@ -15,7 +17,7 @@ from .functional.merging import collect
 
 PIECE = 128  # terms that are summed one after another
 PIECES = 32  # at most
-FEW, LITTLE = 64, 1 << 18  # rows that are few; numbers that are little memory
+LITTLE = 1 << 18  # numbers that are little memory
 
 
 def multiplier(Q, K):
@@ -34,8 +36,8 @@ def multiply_shared(a, b, out):
     if len(b) > PIECE and PIECES * out.size <= LITTLE:
         return multiply_in_shared_pieces(a, b, out)
     size = -(-len(out) // (16 * get_num_threads())) * 16
-    share(lambda i: np.matmul(a[i * size : (i + 1) * size], b, out=out[i * size : (i + 1) * size]),
-          -(-len(out) // size))
+    rows = blocks(slice(0, len(out)), size)
+    share(lambda i: multiply_in_pieces(a[rows[i]], b, out[rows[i]]), len(rows))
     return out
 
 
@@ -47,9 +49,14 @@ def multiply_in_shared_pieces(a, b, out):
     return np.add.reduce(found, 0, out=out)
 
 
+def multiply_in_pieces(a, b, out):
+    """out = a b, of sums that are cut."""
+    return collect(a, b, out, PIECE)
+
+
 def multiply_rows(x, Wt, out, multiply):
-    """out = x Wᵀ; of few rows in pieces, since reading W takes the time, whichever way."""
-    if len(x) > FEW or len(Wt) < 2 * PIECE or multiply is not np.ndarray.dot:
-        multiply(x, Wt, out=out)
+    """out = x Wᵀ, of cut sums also where `multiply` does not cut."""
+    if multiply is np.ndarray.dot and len(Wt) > PIECE:
+        multiply_in_pieces(x, Wt, out)
     else:
-        collect(x, Wt, out, PIECE)
+        multiply(x, Wt, out=out)

@@ -54,6 +54,7 @@ from .merging import collect, forbid, keep, look_and_merge, row_dots, row_sums
 WHOLE = 1 << 22  # scores: more of them are tiled, unless the weights are wanted
 TILE = 1024, 256  # queries, keys: 1 MiB of scores in float32, about a core's own cache
 ROWS = 1 << 20  # scores that are worked on at a time where they are kept
+PIECE = 128  # keys or queries that are summed over one after another, where scores are kept
 NARROW, FEW = 24, 1 << 19  # a head's width, and elements, up to which `turned` copies
 
 
@@ -70,7 +71,7 @@ def look(Q, K, V, mask, P, O):
     if mask is not None:
         total += total == 0  # a row that is forbidden every key: 0 / 1
     P /= total
-    collect(P, V, O)
+    collect(P, V, O, PIECE)
 
 
 def turned(x):
@@ -85,12 +86,12 @@ def turned(x):
 def look_back(Q, K, V, P, O, dO, dQ, dK, dV):
     """dV = Pᵀ dO, dP = dO Vᵀ, Z = P ⊙ (dP − dO·o), dQ = Z K, dK = Zᵀ Q."""
     Z = empty(P.shape, P)
-    np.matmul(P.swapaxes(-1, -2), dO, out=dV)
+    collect(P.swapaxes(-1, -2), dO, dV, PIECE)
     np.matmul(dO, turned(V), out=Z)
     Z -= row_dots(dO, O)
     Z *= P
-    np.matmul(Z, K, out=dQ)
-    np.matmul(Z.swapaxes(-1, -2), Q, out=dK)
+    collect(Z, K, dQ, PIECE)
+    collect(Z.swapaxes(-1, -2), Q, dK, PIECE)
 
 
 def look_back_in_blocks(Q, K, V, P, O, dO, dQ, dK, dV, keys, lock):

@@ -19,6 +19,7 @@ from ...backend import namespace
 from ...ops.product import rows
 from ...ops.softmax import LOWEST
 from ...threads import blocks
+from ...workspace import empty
 
 PIECE = 512  # keys
 
@@ -84,8 +85,9 @@ def collect(P, V, O, piece=PIECE):
     if P.shape[-1] <= piece:
         return np.matmul(P, V, out=O)
     np.matmul(P[..., :piece], V[..., :piece, :], out=O)
+    more = empty(O.shape, O)
     for j in blocks(slice(piece, P.shape[-1]), piece):
-        O += np.matmul(P[..., j], V[..., j, :])
+        O += np.matmul(P[..., j], V[..., j, :], out=more)
     return O
 
 
