@@ -40,7 +40,7 @@ class Verdict(NamedTuple):
 
     def __str__(self):
         word = "met" if self.met else "MISSED"
-        return f"{self.contest:15s}{self.what:44s}{self.value:10.3g}  <= {self.bound:<7g}{word}"
+        return f"{self.contest:17s}{self.what:42s}{self.value:10.3g}  <= {self.bound:<7g}{word}"
 
 
 def ratio(results, ours, theirs, field="ms"):

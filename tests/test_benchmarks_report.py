@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import chain, contests, lone, machine, picture, report, targets
-from benchmarks.parts import PARTS
+from benchmarks.parts import ACCURATE, PARTS
 from benchmarks.peers import PEERS
 from benchmarks.work import LENGTHS, SIZES, length, size_of
 
@@ -115,6 +115,13 @@ def test_the_report_names_machine_sizes_and_targets():
     for words in ("abacus, 2 cores", "8, 10, 12, 32, 4", "1,000,000: 3.0 s", "model: demo",
                   "no torch", "2 of 2 met"):  # fmt: skip
         assert words in text
+
+
+def test_a_target_stands_apart_from_its_contest_whatever_the_size_is_called():
+    found = {name: {"cross": {"float64": 1e-15}} for name in ACCURATE}
+    for verdict in targets.verdicts({"accuracy": found}):
+        assert str(verdict).startswith(f"{verdict.contest} ")
+        assert f" {verdict.what} " in str(verdict)
 
 
 def test_the_floor_is_products_at_full_speed_and_each_number_once():
