@@ -80,6 +80,8 @@ def test_a_layers_gradients_are_closer_to_the_truth_than_from_sums_at_once(size)
     for peer in peers:
         peer.step()
     found, at_once, truth = (peer.gradients() for peer in peers)
-    for name in (*WEIGHTS, "x", "y"):
-        error = distance(found[name], truth[name])
-        assert error < 0.95 * distance(at_once[name], truth[name]), name
+
+    def farthest(gradients):
+        return max(distance(gradients[name], truth[name]) for name in (*WEIGHTS, "x", "y"))
+
+    assert farthest(found) < 0.9 * farthest(at_once)
